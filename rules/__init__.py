@@ -1,0 +1,1 @@
+"""The built-in rules, shipped as `smellcheck_rules`; a folder is a family, a check and its page are a rule."""

@@ -1,0 +1,133 @@
+"""64-bit floats reach a module, a matrix product or a device where 32 bits would do."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import Edit, File, Fix, Smell, rule
+
+_MAKERS = {"torch.from_numpy", "torch.tensor", "torch.as_tensor"}
+_FACTORIES = re.compile(r"^torch\.(zeros|ones|full|empty|rand|randn|linspace|arange|eye|tensor|as_tensor|normal)(_like)?$")
+_PRODUCTS = re.compile(r"^torch\.(matmul|mm|bmm|einsum|addmm|baddbmm|nn\.functional\.(linear|conv\w+|bilinear|scaled_dot_product_attention))$")
+_CASTS = {"float", "half", "bfloat16", "double", "type", "type_as", "long", "int"}
+# Where 64 bits are there on purpose.
+_SCIENCE = re.compile(
+    r"torch\.linalg|gradcheck|torchdiffeq|gpytorch|botorch|pyro|odeint|scipy\.(integrate|optimize)|cholesky|hessian|jacobian"
+    r"|\bpinn|physics|quantum|hamiltonian|eigenv|lbfgs|set_default_dtype|set_default_tensor_type|\b1e-(8|9|1\d)\b",
+    re.I,
+)
+_COUNTS = re.compile(r"meter|metric|total|count|sum|accum|running|stat|cov|mean|var|std|weight|schedule|beta|alpha|sigma|prob|confusion|hist", re.I)
+
+
+@rule(imports="torch", practice="precision")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if _SCIENCE.search(file.text) or file.context.in_test(call):
+        return
+    name = file.name(call.func)
+    if name in _MAKERS and file.argument(call, "dtype", 1) is None and call.args and not call.args[0].star:
+        array = call.args[0].value
+        if file.dtypes.float64_array(array) and reaches(call, file, moved=True):
+            yield Smell(call, "this tensor takes over NumPy's 64-bit floats, twice the bytes and a fraction of the speed", leak_fix(call, array, name, file))
+    elif name is not None and _FACTORIES.match(name):
+        dtype = file.argument(call, "dtype")
+        if dtype is not None and file.name(dtype.value) in ("torch.float64", "torch.double") and reaches(call, file, moved=False):
+            yield Smell(call, "this tensor is made of 64-bit floats, twice the bytes and a fraction of the speed", literal_fix(dtype.value, file))
+    elif isinstance(call.func, cst.Attribute) and call.func.attr.value == "double" and not call.args:
+        if file.values.is_module(call.func.value):
+            fix = Fix.unsafe("Compute in 32 bits", file.replace(call.func.attr, "float"))
+            yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float", fix)
+
+
+def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:
+    """Whether a tensor surely gets to a module, a product or (when `moved`) another device as it is."""
+    straight = follow(call, file, moved)
+    if straight is not None:
+        return straight
+    target = bound_name(call, file)
+    if target is None or _COUNTS.search(target.value):
+        return False
+    scope = file.scopes.around(target)
+    uses = [
+        name
+        for name in file.all(cst.Name)
+        if name.value == target.value and name is not target and file.scopes.bound(name.value, file.scopes.around(name)) is scope
+    ]
+    if any(isinstance(file.parent(use), cst.AugAssign) or stored_into(use, file) for use in uses):
+        return False
+    fates = [follow(use, file, moved) for use in uses]
+    return any(fate is True for fate in fates) and not any(fate is False for fate in fates)
+
+
+def stored_into(use: cst.Name, file: File) -> bool:
+    """Whether the tensor is a buffer that other results are put into."""
+    above = file.parent(use)
+    return isinstance(above, cst.Subscript) and isinstance(file.parent(above), cst.AssignTarget | cst.AugAssign)
+
+
+def bound_name(call: cst.CSTNode, file: File) -> cst.Name | None:
+    """The name that an expression is assigned to, when it is the whole right side of the only binding of it."""
+    current: cst.CSTNode | None = call
+    while isinstance(file.parent(current), cst.Attribute | cst.Call) and not isinstance(file.parent(current), cst.Arg):
+        current = file.parent(current)
+    match file.parent(current):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
+            return target if len(file.scopes.definitions(target)) == 1 else None
+    return None
+
+
+def follow(node: cst.CSTNode, file: File, moved: bool) -> bool | None:
+    """Whether a value gets to where 64 bits cost: `True`, `False` when it is cast first, `None` when not seen."""
+    current = node
+    while (above := file.parent(current)) is not None:
+        match above:
+            case cst.Attribute(attr=cst.Name(value=method)) if method in _CASTS:
+                return False
+            case cst.Attribute(attr=cst.Name("cuda")) if moved:
+                return True
+            case cst.Attribute(attr=cst.Name("to")):
+                return move(file.parent(above), file, moved)
+            case cst.Attribute(attr=cst.Name("unsqueeze" | "view" | "reshape" | "permute" | "transpose" | "contiguous" | "requires_grad_" | "T")):
+                pass
+            case cst.Call(func=func) if func is not current:
+                return True if file.values.is_module(func) or _PRODUCTS.match(file.name(func) or "") else None
+            case cst.BinaryOperation(operator=cst.MatrixMultiply()):
+                return True
+            case cst.Call() | cst.Arg():
+                pass
+            case _:
+                return None
+        current = above
+    return None
+
+
+def move(call: cst.CSTNode | None, file: File, moved: bool) -> bool | None:
+    """What `.to(...)` does to a 64-bit tensor: a cast saves it, a device takes it as it is."""
+    if not isinstance(call, cst.Call):
+        return None
+    texts = [file.text_of(arg.value) for arg in call.args]
+    if any(re.search(r"float|half|dtype|long|int", text) for text in texts) or any(a.keyword and a.keyword.value == "dtype" for a in call.args):
+        return False
+    return True if moved and texts and re.search(r"device|cuda|gpu", texts[0], re.I) else None
+
+
+def leak_fix(call: cst.Call, array: cst.CSTNode, name: str, file: File) -> Fix | None:
+    """32 bits at the border between NumPy and torch."""
+    edit: Edit
+    if name == "torch.from_numpy":
+        spelled = file.names.local_name("numpy.float32", call)
+        if spelled is None:
+            return None
+        edit = file.insert_after(array, f".astype({spelled})")
+    else:
+        spelled = file.names.local_name("torch.float32", call)
+        if spelled is None:
+            return None
+        edit = file.add_argument(call, f"dtype={spelled}")
+    return Fix.unsafe("Convert to 32 bits at the border", edit)
+
+
+def literal_fix(dtype: cst.CSTNode, file: File) -> Fix | None:
+    """`float32` where `float64` stands, behind the same qualifier."""
+    spelled = file.names.local_name("torch.float32", dtype)
+    return Fix.unsafe("Compute in 32 bits", file.replace(dtype, spelled)) if spelled else None

@@ -1,0 +1,203 @@
+"""A tensor or module is moved again and again to where it could have stayed."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import Edit, File, Fix, Smell, rule
+
+_DEVICE = re.compile(r"(^|_)(device|dev|gpu|cuda)\d*$|^(cuda|cpu|mps|xpu)(:\d+)?$", re.I)
+_CPU = re.compile(r"""^(['"]cpu['"]|torch\.device\(['"]cpu['"]\))$""")
+_KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
+
+
+@rule(imports="torch", practice="hardware")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    device = destination(call, file)
+    if device is None or file.context.in_test(call):
+        return
+    loops = [loop for loop in file.context.loops(call) if isinstance(loop.node, cst.For | cst.While)]
+    if not loops or file.context.is_guarded(call, loops[0].node):
+        return
+    receiver = call.func.value
+    inner = destination(receiver, file) if isinstance(receiver, cst.Call) else None
+    if inner is not None:
+        yield from round_trip(call, receiver, device, inner, file)
+    elif loops[0].kind not in _KINDS:
+        return
+    elif file.values.is_module(receiver):
+        yield from moved_module(call, loops[0].node, loops[0].kind, file)
+    elif already_there(call, device, loops[0].node, file):
+        yield from second_move(call, file)
+    elif file.values.kind(receiver) == "tensor":
+        yield from invariant_tensor(call, loops[0].node, loops[0].kind, file)
+
+
+def destination(call: cst.CSTNode, file: File) -> str | None:
+    """Where a call surely moves its receiver, as spelled; `None` for casts and everything else."""
+    match call:
+        case cst.Call(func=cst.Attribute(attr=cst.Name("cpu")), args=[]):
+            return '"cpu"'
+        case cst.Call(func=cst.Attribute(attr=cst.Name("cuda")), args=args):
+            return "cuda(" + ", ".join(file.text_of(a.value) for a in args if not named(a, "non_blocking")) + ")"
+        case cst.Call(func=cst.Attribute(attr=cst.Name("to")), args=[first, *rest]):
+            if first.star or not all(named(arg, "non_blocking") for arg in rest) or first.keyword and not named(first, "device"):
+                return None
+            text = file.text_of(first.value)
+            known = file.values.kind(first.value) in ("device", "string") or text.endswith(".device")
+            return text if known or _DEVICE.search(text.strip("\"'").rpartition(".")[2]) else None
+    return None
+
+
+def named(arg: cst.Arg, name: str) -> bool:
+    """Whether an argument is passed by this keyword."""
+    return arg.keyword is not None and arg.keyword.value == name
+
+
+def round_trip(call: cst.Call, receiver: cst.Call, device: str, inner: str, file: File) -> Iterator[Smell]:
+    """`x.cpu().to(device)` and `x.cuda().cpu()`: there and back for nothing."""
+    origin = receiver.func.value
+    there_and_back = _CPU.match(device) and not _CPU.match(inner) and file.values.kind(origin) == "tensor"
+    back_and_there = _CPU.match(inner) and not _CPU.match(device) and file.values.kind(origin) == "output"
+    if there_and_back or back_and_there:
+        yield Smell(call, f"`{file.text_of(origin)}` is copied between devices and back at once, twice for nothing")
+
+
+def moved_module(call: cst.Call, loop: cst.For | cst.While, kind: str, file: File) -> Iterator[Smell]:
+    """A loop-invariant module is walked, parameter by parameter, every time round."""
+    receiver, statement = call.func.value, file.context.statement(call)
+    if not alone(call, statement, file) or not steady(call, loop, file):
+        return
+    uses = [other for other in file.all(cst.Call) if file.context.within(other, loop) and other is not call]
+    for other in uses:
+        if isinstance(other.func, cst.Attribute) and file.same(other.func.value, receiver):
+            if other.func.attr.value in ("to", "cpu", "cuda", "half", "float", "double", "to_empty", "load_state_dict"):
+                return
+    leaks = any(file.same(arg.value, receiver) for other in uses for arg in other.args)
+    first = not any(file.before(other, call) and mentions(other, receiver, file) for other in uses)
+    made = Fix.safe if first and not leaks else Fix.unsafe
+    yield Smell(
+        call,
+        f"every parameter of `{file.text_of(receiver)}` is visited in each turn of the loop to move nothing",
+        made("Move it once, before the loop", *hoist(statement, loop, file)) if hoistable(statement, loop, file) else None,
+        level="info" if kind == "epoch" else None,
+    )
+
+
+def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, kind: str, file: File) -> Iterator[Smell]:
+    """The same tensor is copied to the device every time round."""
+    receiver, statement = call.func.value, file.context.statement(call)
+    if not isinstance(receiver, cst.Name | cst.Attribute) or not steady(call, loop, file) or mutated(receiver, loop, file):
+        return
+    fix = None
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value)]):
+            if value is call:
+                if file.same(target, receiver):
+                    return
+                once = len(file.scopes.definitions(target)) == 1 and not mutated(target, loop, file)
+                if once and hoistable(statement, loop, file):
+                    fix = Fix.safe("Move it once, before the loop", *hoist(statement, loop, file))
+    yield Smell(
+        call,
+        f"`{file.text_of(receiver)}` does not change in this loop and is copied to the device in each turn",
+        fix,
+        level="info" if kind == "epoch" else None,
+    )
+
+
+def already_there(call: cst.Call, device: str, loop: cst.CSTNode, file: File) -> bool:
+    """Whether the one definition that reaches the receiver has already moved it to the same device."""
+    receiver = call.func.value
+    if not isinstance(receiver, cst.Name):
+        return False
+    reaching = file.scopes.reaching(receiver)
+    if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path or reaching[0].value is None:
+        return False
+    earlier = reaching[0].value
+    if not isinstance(earlier, cst.Call) or file.context.loops(earlier)[:1] != file.context.loops(call)[:1]:
+        return False
+    return destination(earlier, file) == device and all(
+        file.context.invariant(arg.value, loop) for arg in call.args
+    )
+
+
+def second_move(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A tensor that is where it should be is asked to move there once more."""
+    receiver, statement = call.func.value, file.context.statement(call)
+    edit = file.replace(call, file.text_of(receiver))
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=value)]):
+            if value is call and file.same(target, receiver):
+                edit = file.delete_statement(statement)
+    yield Smell(
+        call,
+        f"`{file.text_of(receiver)}` was already moved to this device",
+        Fix.safe("Drop the second move", edit),
+        level="info",
+    )
+
+
+def steady(call: cst.Call, loop: cst.For | cst.While, file: File) -> bool:
+    """Whether receiver and device are the same in every turn."""
+    receiver = call.func.value
+    return all(file.context.invariant(arg.value, loop) for arg in call.args) and (
+        file.context.invariant(receiver, loop) or only_moves_itself(call, loop, file)
+    )
+
+
+def only_moves_itself(call: cst.Call, loop: cst.For | cst.While, file: File) -> bool:
+    """`model = model.to(device)` binds the name in the loop, but always to the same object."""
+    receiver = call.func.value
+    return (
+        file.values.is_module(receiver)
+        and isinstance(receiver, cst.Name)
+        and [d.value for d in file.scopes.definitions(receiver) if file.context.within(d.node, loop)] == [call]
+    )
+
+
+def alone(call: cst.Call, statement: cst.CSTNode, file: File) -> bool:
+    """Whether the statement is nothing but the move: `model.to(device)` or `model = model.to(device)`."""
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=value)]):
+            return value is call
+        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=value)]):
+            return value is call and file.same(target, call.func.value)
+    return False
+
+
+def mentions(node: cst.CSTNode, receiver: cst.CSTNode, file: File) -> bool:
+    """Whether a call is made on, or with, the receiver."""
+    return file.text_of(receiver) in file.text_of(node)
+
+
+def mutated(name: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
+    """Whether a tensor is changed in place within a loop."""
+    wanted = re.escape(file.text_of(name))
+    return bool(
+        re.search(rf"(?<![\w.]){wanted}(\[[^\n]*\])?\s*([-+*/|&@%]|//|\*\*)?=(?!=)|(?<![\w.]){wanted}(\[[^\n]*\])?\.\w+_\(|out\s*=\s*{wanted}\b", without(loop, name, file))
+    )
+
+
+def without(loop: cst.CSTNode, name: cst.CSTNode, file: File) -> str:
+    """The loop's text without the statement that the name is moved in."""
+    return file.text_of(loop).replace(file.text_of(file.context.statement(name)), "")
+
+
+def hoistable(statement: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
+    """Whether a statement stands alone on its line, directly in the loop's body."""
+    body = file.parent(statement)
+    return (
+        isinstance(statement, cst.SimpleStatementLine)
+        and len(statement.body) == 1
+        and isinstance(body, cst.IndentedBlock)
+        and file.parent(body) is loop
+        and len(body.body) > 1
+    )
+
+
+def hoist(statement: cst.SimpleStatementLine, loop: cst.CSTNode, file: File) -> tuple[Edit, Edit]:
+    """The edits that put a statement above its loop."""
+    line = file.module.code_for_node(statement.with_changes(leading_lines=())).strip()
+    return file.insert_line_before(loop, line), file.delete_statement(statement)

@@ -1,0 +1,26 @@
+"""Finds code that wastes energy and mends it; the words that a rule needs, imported on first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .file import File
+    from .rule import Rule, rule
+    from .smell import Edit, Fix, Safety, Smell
+
+__all__ = ["Edit", "File", "Fix", "Rule", "Safety", "Smell", "__version__", "rule"]
+__version__ = "0.1.0"
+
+_HOMES = {"File": "file", "Rule": "rule", "rule": "rule", "Edit": "smell", "Fix": "smell", "Safety": "smell", "Smell": "smell"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that a word lives in only when the word is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,159 @@
+"""The commands beside `check`: the rules, the configuration, and a rule of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .config import KEYS, did_you_mean, schema
+from .console import say, tell, wants_color
+
+if TYPE_CHECKING:
+    from .rule import Rule
+
+_FORMAT = click.option(
+    "--output-format", "form", type=click.Choice(("text", "json")), default="text", help="How to print."
+)
+
+
+def relative(path: Path) -> str:
+    """A path as seen from the current directory when it is below it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+@click.command()
+@click.argument("name")
+@_FORMAT
+def rule(name: str, form: str) -> int:
+    """Print the page of the rule NAME: why it wastes, when to leave it, how its fix is safe."""
+    from . import plugins
+    from .page import read_page
+
+    rules = {rule.name: rule for rule in plugins.rules()}
+    if name not in rules:
+        raise click.UsageError(f"there is no rule `{name}`{did_you_mean(name, rules)}")
+    page = read_page(rules[name].page)
+    if form == "json":
+        _say_json({**_facts(rules[name]), "title": page.title, "why": page.mechanism, "page": page.text})
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        facts = _facts(rules[name])
+        console = Console(no_color=not wants_color(sys.stdout, "auto"))
+        console.print(Markdown(page.text))
+        console.print(
+            f"\n{facts['family']} · {facts['practice']} · {facts['level']}", style="dim", markup=False
+        )
+    else:
+        say(page.text)
+    return 0
+
+
+@click.command()
+@_FORMAT
+def rules(form: str) -> int:
+    """List the rules that are installed."""
+    from . import plugins
+    from .report.terminal import BOLD, Paint
+
+    facts = [_facts(rule) for rule in plugins.rules()]
+    if form == "json":
+        _say_json(facts)
+        return 0
+    rows = [("name", "family", "practice", "level", "fix", "")]
+    for fact in facts:
+        fix, preview = "yes" if fact["fix"] else "-", "preview" if fact["preview"] else ""
+        rows.append((fact["name"], fact["family"], fact["practice"], fact["level"], fix, preview))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines[0] = Paint(wants_color(sys.stdout, "auto"))(BOLD, lines[0])
+    say("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def _facts(rule: Rule) -> dict[str, Any]:
+    from .page import read_page
+
+    page = read_page(rule.page)
+    return {
+        "name": rule.name,
+        "family": rule.family,
+        "practice": rule.practice,
+        "level": rule.level,
+        "preview": rule.preview,
+        "fix": any(case.fixed is not None for case in page.cases),
+        "summary": rule.summary,
+    }
+
+
+def _say_json(value: Any) -> None:
+    import json
+
+    say(json.dumps(value, indent=2) + "\n")
+
+
+@click.command()
+@click.argument("key", required=False)
+@click.option("--schema", "as_schema", is_flag=True, help="Print the JSON Schema of the configuration.")
+def config(key: str | None, as_schema: bool) -> int:
+    """Say what the configuration may hold, or what KEY means."""
+    if as_schema:
+        _say_json(schema())
+        return 0
+    if key is not None and key not in KEYS:
+        raise click.UsageError(f"there is no key `{key}`{did_you_mean(key, KEYS)}")
+    for name, about in KEYS.items():
+        if key in (None, name):
+            choices = f" One of {', '.join(about.choices)}." if about.choices else ""
+            say(f"{name}\n    {about.doc}{choices}\n")
+    return 0
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True))
+def test(paths: tuple[str, ...]) -> int:
+    """Run the pages under PATHS (`.` unless given) as the tests of their rules."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    if find_spec("pytest") is None:
+        tell("`smellcheck test` needs pytest: install it beside smellcheck-ai")
+        return 2
+    import pytest
+
+    known = any(entry.value == "smellcheck.testing" for entry in entry_points(group="pytest11"))
+    plugin = [] if known else ["-p", "smellcheck.testing"]
+    code = int(pytest.main(["--import-mode=importlib", *plugin, *(paths or (".",))]))
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        tell("no rule page found: a page is a Markdown file beside a rule's module, of the same name")
+    return code
+
+
+@click.command()
+@click.argument("name", metavar="FAMILY/NAME")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), help="The rule package to write to."
+)
+def new(name: str, into: Path | None) -> int:
+    """Start a rule: a check that sees nothing yet, and a page that says what it must see."""
+    from .scaffold import ScaffoldError, start
+
+    try:
+        started = start(name, into, Path.cwd())
+    except ScaffoldError as error:
+        tell(str(error))
+        return 2
+    for path in started.written:
+        say(f"wrote {relative(path)}\n")
+    say("".join(f"{step}\n" for step in started.steps), sys.stderr)
+    return 0
+
+
+COMMANDS = (rule, rules, config, test, new)

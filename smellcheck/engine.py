@@ -1,0 +1,130 @@
+"""Checks one file against many rules: sieve, parse, walk once, dispatch, resolve; it never raises for bad code."""
+
+from __future__ import annotations
+
+import ast
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .finding import LEVELS, Finding, Problem
+from .ignore import Suppressions
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from .file import File
+    from .rule import Rule
+    from .smell import Smell
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What one file gave: findings in order of place, how many were suppressed, and what went wrong."""
+
+    findings: tuple[Finding, ...] = ()
+    suppressed: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+def check(text: str, rules: Sequence[Rule], path: str = "", explicit: frozenset[str] = frozenset()) -> Checked:
+    """The findings of `rules` in a module's text.
+
+    `path` decides what is test code and appears in problems; `explicit` names the rules that were asked for by
+    name, whose `advice` is shown too.
+    """
+    wanted = [rule for rule in rules if any(word in text for word in rule.imports)]
+    error = syntax_error(text, path)
+    if error is not None:
+        return Checked(problems=(error,))
+    found: list[Finding] = []
+    problems: list[Problem] = []
+    if wanted:
+        import libcst
+
+        from .file import File
+
+        try:
+            file = File(text, path)
+        except libcst.ParserSyntaxError as failure:
+            return Checked(problems=(Problem(path, "syntax-error", failure.message.partition("\n")[0], failure.raw_line),))
+        smells = _smells(file, wanted, problems)
+        if smells:
+            from .resolve import resolve
+
+            found = resolve(file, [(rule, smell) for rule, smell in smells if _shown(rule, smell, explicit)])
+    kept, suppressed, unused = Suppressions.read(text).apply(found, {rule.name: rule.family for rule in rules})
+    ordered = sorted([*kept, *unused], key=lambda finding: (finding.start, finding.end, finding.rule))
+    return Checked(tuple(ordered), suppressed, tuple(problems))
+
+
+def syntax_error(text: str, path: str = "") -> Problem | None:
+    """What is wrong with a text that is not Python; LibCST's own message rarely says where."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        return None if _newer_grammar(text) else Problem(path, "syntax-error", error.msg or "invalid syntax", error.lineno)
+    except ValueError as error:
+        return Problem(path, "syntax-error", str(error))
+    return None
+
+
+def _newer_grammar(text: str) -> bool:
+    """Whether LibCST reads what the running Python cannot: code for a later version."""
+    import libcst
+
+    try:
+        libcst.parse_module(text)
+    except libcst.ParserSyntaxError:
+        return False
+    return True
+
+
+def _shown(rule: Rule, smell: Smell, explicit: frozenset[str]) -> bool:
+    return level(rule, smell) != "advice" or rule.name in explicit
+
+
+def level(rule: Rule, smell: Smell) -> str:
+    """The milder of the rule's level and the smell's own."""
+    own = smell.level or rule.level
+    return max(rule.level, own, key=LEVELS.index)
+
+
+def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[tuple[Rule, Smell]]:
+    import libcst
+
+    by_callee: dict[str, list[Rule]] = {}
+    found: list[tuple[Rule, Smell]] = []
+    broken: set[str] = set()
+
+    def ask(rule: Rule, node: cst.CSTNode) -> None:
+        if rule.name in broken:
+            return
+        try:
+            found.extend((rule, smell) for smell in rule.check(node, file))
+        except RecursionError:
+            raise
+        except Exception as error:
+            # A rule that raises must not hide what the others find.
+            broken.add(rule.name)
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            problems.append(
+                Problem(file.path, "rule-error", f"{rule.name} raised {type(error).__name__}: {error} ({where.filename}:{where.lineno})")
+            )
+
+    for rule in rules:
+        for callee in rule.calls:
+            by_callee.setdefault(callee, []).append(rule)
+        if not rule.calls:
+            for node in list(file.all(*rule.nodes)):
+                ask(rule, node)
+    if by_callee:
+        for call in file.all(libcst.Call):
+            for rule in by_callee.get(file.name(call.func) or "", ()):
+                ask(rule, call)
+    return [(rule, smell) for rule, smell in found if rule.name not in broken]

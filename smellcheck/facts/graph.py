@@ -1,0 +1,157 @@
+"""Where the result of a forward pass goes: whether its graph can leave the function, or is surely dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import libcst as cst
+
+from .tree import descend
+
+if TYPE_CHECKING:
+    from ..file import File
+
+Fate = Literal["dropped", "escapes", "absent"]
+
+# What gives a value without a graph, as a method or as a function of torch.
+_CUTS = {
+    "detach", "item", "argmax", "argmin", "tolist", "data", "argsort", "size", "shape", "dim", "eq", "ne", "gt", "lt",
+    "ge", "le", "topk_indices", "long", "int", "bool", "nonzero", "multinomial", "detach_", "round", "sign", "bincount",
+}  # fmt: skip
+_CUT_FUNCTIONS = {"torch.argmax", "torch.argmin", "torch.argsort", "torch.eq", "torch.gt", "torch.lt", "torch.multinomial", "float", "int", "len", "print", "str", "bool", "round", "isinstance", "type"}
+
+
+class Graph:
+    """The fate of graphs in one file."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def straight_cut(self, node: cst.CSTNode) -> bool:
+        """Whether the value is cut from its graph in the very expression that makes it."""
+        current = node
+        while (above := self._file.parent(current)) is not None:
+            match above:
+                case cst.Attribute(value=value, attr=cst.Name(value=name)) if value is current:
+                    if name in _CUTS:
+                        return True
+                case cst.Call(func=func):
+                    if func is not current and (self._file.name(func) or self._builtin(func)) in _CUT_FUNCTIONS:
+                        return True
+                case cst.Comparison() | cst.ComparisonTarget():
+                    return True
+                case cst.Subscript() if self._second_of_max(current, above):
+                    return True
+                case cst.Arg() | cst.BinaryOperation() | cst.UnaryOperation() | cst.Subscript():
+                    pass
+                case cst.FormattedStringExpression():
+                    return True
+                case _:
+                    return False
+            current = above
+        return False
+
+    def fate(self, call: cst.CSTNode, region: cst.CSTNode) -> Fate:
+        """What becomes of a forward's result within a piece of code.
+
+        `absent` means that the code converts it with `.numpy()` before cutting it, which raises for a value with a
+        graph: so there is none, whatever we see.
+        """
+        if self.straight_cut(call):
+            return "dropped"
+        tainted: set[str] = set()
+        first = self._flows(call, tainted)
+        if first is not None:
+            return first
+        # Twice: what a loop's end taints, its beginning may read.
+        for _ in range(2):
+            for node in descend(region, into_functions=False):
+                if isinstance(node, cst.Name) and node.value in tainted and self._is_use(node):
+                    if self.straight_cut(node):
+                        continue
+                    fate = self._flows(node, tainted)
+                    if fate is not None:
+                        return fate
+        return "dropped"
+
+    def _flows(self, node: cst.CSTNode, tainted: set[str]) -> Fate | None:
+        """Taints what a value flows into; an answer when it leaves or cannot have had a graph."""
+        current = node
+        while (above := self._file.parent(current)) is not None:
+            match above:
+                case cst.Attribute(attr=cst.Name(value="numpy")) if above.value is current:
+                    return "absent"
+                case cst.Call(func=func) if func is not current and (self._file.name(func) or "") in ("numpy.array", "numpy.asarray"):
+                    return "absent"
+                case cst.Call(func=cst.Attribute(value=cst.Name(value=holder), attr=cst.Name(value="append" | "extend" | "add" | "insert" | "update"))):
+                    if self._given(above.func.value):
+                        return "escapes"
+                    tainted.add(holder)
+                    return None
+                case cst.Call(func=cst.Attribute(value=cst.Attribute(), attr=cst.Name(value="append" | "extend"))):
+                    return "escapes"
+                case cst.Assign(targets=targets):
+                    return self._stored([target.target for target in targets], tainted)
+                case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.NamedExpr(target=target):
+                    return self._stored([target], tainted, summed=isinstance(above, cst.AugAssign))
+                case cst.For() if current is above.iter:
+                    return self._stored([above.target], tainted)
+                case cst.Return() | cst.Yield() | cst.From():
+                    return "escapes"
+                case cst.Lambda():
+                    return "escapes"
+                case cst.SimpleStatementLine() | cst.If() | cst.While() | cst.With():
+                    return None
+            current = above
+        return None
+
+    def _stored(self, targets: list[cst.BaseExpression], tainted: set[str], *, summed: bool = False) -> Fate | None:
+        for target in targets:
+            match target:
+                case cst.Name(value=name):
+                    # A running total is a figure for a report, whatever it drags along.
+                    if not summed:
+                        tainted.add(name)
+                case cst.Tuple(elements=elements) | cst.List(elements=elements):
+                    fate = self._stored([element.value for element in elements], tainted)
+                    if fate is not None:
+                        return fate
+                case cst.Subscript(value=cst.Name(value=name)):
+                    tainted.add(name)
+                case _:
+                    return None if summed else "escapes"
+        return None
+
+    def _is_use(self, name: cst.Name) -> bool:
+        above = self._file.parent(name)
+        match above:
+            case cst.Attribute():
+                return above.value is name
+            case cst.Arg():
+                return above.value is name
+            case cst.AssignTarget() | cst.Param() | cst.Global() | cst.NameItem():
+                return False
+            case cst.For() | cst.CompFor():
+                return above.target is not name
+            case cst.AugAssign():
+                return above.target is not name
+            case cst.Element():
+                outer = self._file.parent(above)
+                return not isinstance(self._file.parent(outer) if outer else None, cst.AssignTarget)
+        return True
+
+    def _second_of_max(self, current: cst.CSTNode, above: cst.Subscript) -> bool:
+        """`x.max(1)[1]` and `torch.topk(x, 5)[1]` are indices."""
+        match current, above.slice:
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value="max" | "min" | "topk" | "sort"))), [
+                cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value="1")))
+            ]:
+                return True
+        return False
+
+    def _given(self, name: cst.Name) -> bool:
+        """Whether a name is a parameter: what is put into it, the caller sees."""
+        return any(d.kind == "parameter" for d in self._file.scopes.definitions(name))
+
+    def _builtin(self, func: cst.CSTNode) -> str | None:
+        return func.value if isinstance(func, cst.Name) and not self._file.scopes.definitions(func) else None

@@ -1,0 +1,91 @@
+"""Whether code trains: backward passes, optimizer steps and everything else that needs a graph, through one call."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from .tree import descend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..file import File
+
+# Method names that only code that needs gradients calls.
+_NEEDS_GRAPH = {
+    "backward", "manual_backward", "zero_grad", "requires_grad_", "retain_grad", "register_hook", "unscale_", "fit",
+    "training_step", "register_full_backward_hook", "register_backward_hook", "perturb", "attack", "attribute",
+    "fit_generator", "train_on_batch", "partial_fit", "train_model", "train_epoch", "finetune", "fine_tune",
+}  # fmt: skip
+_NEEDS_GRAPH_NAMES = re.compile(
+    r"^(torch\.autograd\.(?!no_grad|inference_mode|Variable|profiler|set_grad_enabled)|torch\.(enable_grad|func\.|autograd\.functional)"
+    r"|torch\.utils\.checkpoint|functorch\.|captum\.|torchattacks\.|foolbox\.|art\.attacks)|(^|\.)(GradCAM\w*|gradcam)$"
+)
+_TRAINING_WORDS = re.compile(r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)|_(attack|saliency|training)$")
+
+
+class Phase:
+    """What phase code of one file belongs to."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._functions: dict[cst.FunctionDef, bool] = {}
+        self._whole: bool | None = None
+
+    @property
+    def file_trains(self) -> bool:
+        """Whether anything in the file needs gradients."""
+        if self._whole is None:
+            self._whole = self.needs_graph(self._file.module.body)
+        return self._whole
+
+    def function_trains(self, function: cst.FunctionDef) -> bool:
+        """Whether a function, or one that it surely calls, needs gradients."""
+        if function not in self._functions:
+            self._functions[function] = False  # recursion adds nothing
+            self._functions[function] = bool(_TRAINING_WORDS.search(function.name.value)) or self.needs_graph([function.body])
+        return self._functions[function]
+
+    def needs_graph(self, nodes: Iterable[cst.CSTNode]) -> bool:
+        """Whether any of these pieces of code needs gradients, itself or through one call."""
+        return any(self._needs(below) for node in nodes for below in descend(node))
+
+    def _needs(self, node: cst.CSTNode) -> bool:
+        match node:
+            case cst.Call():
+                return self._call_needs(node)
+            case cst.Attribute(attr=cst.Name(value="grad")):
+                return not (isinstance(node.value, cst.Name) and self._file.name(node) is not None)
+            case cst.Assign():
+                return any(
+                    isinstance(target.target, cst.Attribute)
+                    and target.target.attr.value == "requires_grad"
+                    and not (isinstance(node.value, cst.Name) and node.value.value == "False")
+                    for target in node.targets
+                )
+        return False
+
+    def _call_needs(self, call: cst.Call) -> bool:
+        name = self._file.name(call.func)
+        if name is not None and _NEEDS_GRAPH_NAMES.search(name):
+            return True
+        if isinstance(call.func, cst.Attribute):
+            method = call.func.attr.value
+            if method in _NEEDS_GRAPH:
+                return not (method == "requires_grad_" and bool(call.args) and self._false(call.args[0].value)) and not (
+                    method in ("fit", "partial_fit") and self._file.values.kind(call.func.value) == "estimator"
+                )
+            if method == "step" and not call.args:
+                return True
+        for arg in call.args:
+            if arg.keyword is not None and arg.keyword.value in ("requires_grad", "create_graph", "retain_graph"):
+                return not self._false(arg.value)
+        function = self._file.calls.callee(call)
+        return function is not None and self.function_trains(function)
+
+    @staticmethod
+    def _false(node: cst.CSTNode) -> bool:
+        return isinstance(node, cst.Name) and node.value == "False"

@@ -1,0 +1,96 @@
+"""One flat walk over a LibCST tree that leaves out white space: nodes by type, and the parent of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+
+import libcst as cst
+
+# Fields that hold only white space and punctuation; skipping them halves the nodes and loses no smell.
+_TRIVIA = (
+    "whitespace",
+    "leading_",
+    "trailing_",
+    "lines_after",
+    "header",
+    "footer",
+    "semicolon",
+    "lpar",
+    "rpar",
+    "lbra",
+    "rbra",
+    "equal",
+    "colon",
+    "comma",
+    "dot",
+)
+
+
+@cache
+def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    """The names of the fields of a node type that can hold more than white space."""
+    return tuple(field.name for field in fields(kind) if not field.name.startswith(_TRIVIA))
+
+
+def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The child nodes in the order of their fields."""
+    for name in child_fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif type(value) in (list, tuple):
+            for child in value:
+                if isinstance(child, cst.CSTNode):
+                    yield child
+
+
+def descend(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTNode]:
+    """The node and everything below it, in pre-order; bodies of nested functions and classes on request."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        if not into_functions and current is not node and isinstance(current, cst.FunctionDef | cst.ClassDef | cst.Lambda):
+            continue
+        stack.extend(reversed(list(children(current))))
+
+
+class Tree:
+    """The walked module: `by_type` in pre-order, `parent` of every node but the module."""
+
+    def __init__(self, module: cst.Module) -> None:
+        self.by_type: dict[type[cst.CSTNode], list[cst.CSTNode]] = defaultdict(list)
+        self.parent: dict[cst.CSTNode, cst.CSTNode] = {}
+        self.order: dict[cst.CSTNode, int] = {}
+        stack: list[cst.CSTNode] = [module]
+        by_type, parent, order = self.by_type, self.parent, self.order
+        while stack:
+            node = stack.pop()
+            kind = type(node)
+            order[node] = len(order)
+            by_type[kind].append(node)
+            below: list[cst.CSTNode] = []
+            for name in child_fields(kind):
+                value = getattr(node, name)
+                if isinstance(value, cst.CSTNode):
+                    parent[value] = node
+                    below.append(value)
+                elif type(value) in (list, tuple):
+                    for child in value:
+                        if isinstance(child, cst.CSTNode):
+                            parent[child] = node
+                            below.append(child)
+            below.reverse()
+            stack.extend(below)
+
+
+def dotted(node: cst.CSTNode) -> list[str] | None:
+    """`a.b.c` as `["a", "b", "c"]`; `None` for anything that is not a chain of plain names."""
+    parts = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    return [node.value, *reversed(parts)] if isinstance(node, cst.Name) else None

@@ -1,0 +1,219 @@
+"""One parsed file, walked once; every fact about it is answered on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TypeVar
+
+import libcst as cst
+
+from .facts.calls import Calls
+from .facts.context import Context
+from .facts.dtypes import Dtypes
+from .facts.grad import Grad
+from .facts.graph import Graph
+from .facts.names import Names
+from .facts.phase import Phase
+from .facts.scopes import Scopes
+from .facts.tree import Tree, descend
+from .facts.values import Values
+from .smell import Edit
+
+N = TypeVar("N", bound=cst.CSTNode)
+
+
+class File:
+    """What rules ask. Facts that are not sure answer `None`.
+
+    Raises `libcst.ParserSyntaxError` when the text does not parse.
+    """
+
+    def __init__(self, text: str, path: str = "") -> None:
+        self.path = path
+        self.text = text
+        # LibCST reads a form feed or a lone carriage return in ways that do not round-trip; of the same length,
+        # a space and a newline leave every offset where it was.
+        self.spelled = _spelled(text)
+        self.module = cst.parse_module(self.spelled)
+        self._texts: dict[cst.CSTNode, str] = {}
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The nodes by type, and their parents."""
+        return Tree(self.module)
+
+    @cached_property
+    def scopes(self) -> Scopes:
+        """Where names are bound and used."""
+        return Scopes(self.tree, self.module)
+
+    @cached_property
+    def names(self) -> Names:
+        """What names refer to."""
+        return Names(self.tree, self.scopes)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Who calls whom."""
+        return Calls(self.tree, self.scopes)
+
+    @cached_property
+    def values(self) -> Values:
+        """What expressions surely are."""
+        return Values(self)
+
+    @cached_property
+    def context(self) -> Context:
+        """Under what nodes run."""
+        return Context(self)
+
+    @cached_property
+    def grad(self) -> Grad:
+        """Whether autograd records."""
+        return Grad(self)
+
+    @cached_property
+    def phase(self) -> Phase:
+        """Whether code trains."""
+        return Phase(self)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Where the results of forward passes go."""
+        return Graph(self)
+
+    @cached_property
+    def dtypes(self) -> Dtypes:
+        """Which arrays surely hold 64-bit floats."""
+        return Dtypes(self)
+
+    # -- nodes ---------------------------------------------------------------------------------
+
+    def all(self, *kinds: type[N]) -> Iterator[N]:
+        """Every node of these types, in the order of the file for each type."""
+        for kind in kinds:
+            yield from self.tree.by_type.get(kind, ())  # type: ignore[misc]
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The node that holds this one; `None` for the module."""
+        return self.tree.parent.get(node)
+
+    def before(self, first: cst.CSTNode, second: cst.CSTNode) -> bool:
+        """Whether one node comes before another in the file (for nodes of different statements)."""
+        return self.tree.order[first] < self.tree.order[second]
+
+    def name(self, node: cst.CSTNode) -> str | None:
+        """`F.relu` as `torch.nn.functional.relu`, when imports settle it."""
+        return self.names.qualified(node)
+
+    def text_of(self, node: cst.CSTNode) -> str:
+        """The source text of a node, without the comments and white space around it."""
+        if node not in self._texts:
+            self._texts[node] = self.module.code_for_node(node).strip()
+        return self._texts[node]
+
+    def names_in(self, node: cst.CSTNode) -> Iterator[cst.Name]:
+        """The names that an expression reads: not the attributes, not the keywords of calls."""
+        for below in descend(node):
+            if isinstance(below, cst.Name):
+                above = self.parent(below)
+                if isinstance(above, cst.Attribute) and above.attr is below:
+                    continue
+                if isinstance(above, cst.Arg) and above.keyword is below:
+                    continue
+                yield below
+
+    def same(self, first: cst.CSTNode, second: cst.CSTNode) -> bool:
+        """Whether two expressions are spelled alike."""
+        return self.text_of(first) == self.text_of(second)
+
+    def mentions(self, word: str) -> bool:
+        """Whether the text contains a word at all."""
+        return word in self.text
+
+    def argument(self, call: cst.Call, name: str, position: int | None = None) -> cst.Arg | None:
+        """The argument of this name or position; `None` when absent, or when stars may hide it."""
+        for index, arg in enumerate(call.args):
+            if arg.star:
+                return None
+            if (arg.keyword is not None and arg.keyword.value == name) or (arg.keyword is None and index == position):
+                return arg
+        return None
+
+    # -- edits: nodes in, text out -------------------------------------------------------------
+
+    def replace(self, node: cst.CSTNode, text: str) -> Edit:
+        """Put `text` in the place of a node."""
+        return Edit((node, "start"), (node, "end"), text)
+
+    def insert_before(self, node: cst.CSTNode, text: str) -> Edit:
+        """Put `text` right before a node."""
+        return Edit((node, "start"), (node, "start"), text)
+
+    def insert_after(self, node: cst.CSTNode, text: str) -> Edit:
+        """Put `text` right behind a node."""
+        return Edit((node, "end"), (node, "end"), text)
+
+    def insert_line_before(self, statement: cst.CSTNode, *lines: str) -> Edit:
+        """Put whole lines above a statement, indented as it is."""
+        indent = self.indent(statement)
+        anchor = self._first(statement)
+        return Edit((anchor, "line-start"), (anchor, "line-start"), "".join(f"{indent}{line}\n" for line in lines))
+
+    def delete_statement(self, statement: cst.CSTNode) -> Edit:
+        """Take out a statement that stands on lines of its own."""
+        return Edit((statement, "line-start"), (statement, "line-end"), "")
+
+    def remove_argument(self, call: cst.Call, arg: cst.Arg) -> Edit:
+        """Take an argument out of a call together with its comma."""
+        index = list(call.args).index(arg)
+        if index:
+            return Edit((call.args[index - 1].value, "end"), (arg.value, "end"), "")
+        if len(call.args) > 1:
+            return Edit((arg, "start"), (call.args[1], "start"), "")
+        return Edit((arg, "start"), (arg.value, "end"), "")
+
+    def add_argument(self, call: cst.Call, text: str) -> Edit:
+        """Add an argument behind the last one of a call."""
+        if call.args:
+            return Edit((call.args[-1].value, "end"), (call.args[-1].value, "end"), f", {text}")
+        return Edit((call.func, "end"), (call, "end"), f"({text})")
+
+    def wrap(self, statement: cst.CSTNode, header: str) -> tuple[Edit, ...] | None:
+        """Put a statement under `header:` one level deeper; `None` when a string of several lines forbids it."""
+        for node in descend(statement):
+            if isinstance(node, cst.SimpleString | cst.FormattedString) and "\n" in self.text_of(node):
+                return None
+        step = self.module.default_indent
+        anchor = self._first(statement)
+        return (
+            self.insert_line_before(statement, f"{header}:"),
+            Edit((anchor, "line-start"), (statement, "line-end"), step, kind="indent"),
+        )
+
+    def indent(self, node: cst.CSTNode) -> str:
+        """The white space that the lines of a statement begin with."""
+        found = []
+        current: cst.CSTNode | None = node
+        while current is not None:
+            current = self.parent(current)
+            if isinstance(current, cst.IndentedBlock):
+                found.append(self.module.default_indent if current.indent is None else current.indent)
+        return "".join(reversed(found))
+
+    def _first(self, statement: cst.CSTNode) -> cst.CSTNode:
+        """The node whose line a statement begins on: its first decorator, if it has any."""
+        if isinstance(statement, cst.FunctionDef | cst.ClassDef) and statement.decorators:
+            return statement.decorators[0]
+        return statement
+
+
+def _spelled(text: str) -> str:
+    if "\f" not in text and "\r" not in text:
+        return text
+    characters = list(text.replace("\f", " "))
+    for index, character in enumerate(characters):
+        if character == "\r" and characters[index + 1 : index + 2] != ["\n"]:
+            characters[index] = "\n"
+    return "".join(characters)

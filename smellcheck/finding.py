@@ -1,0 +1,82 @@
+"""What a check leaves behind: findings, text edits and problems as plain data, with no syntax node in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["warning", "info", "advice"]
+SafetyName = Literal["safe", "unsafe", "suggestion"]
+
+#: Levels from the gravest to the mildest.
+LEVELS: tuple[Level, ...] = ("warning", "info", "advice")
+
+
+@dataclass(frozen=True, order=True)
+class TextEdit:
+    """Replace `text[start:end]` of the original by `text`; offsets in code points, end exclusive."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class TextFix:
+    """One atomic rewrite: all of its edits are applied together or none is."""
+
+    title: str
+    safety: SafetyName
+    edits: tuple[TextEdit, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A span of the source; lines and columns from 1, columns in code points, end exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One smell at one place."""
+
+    rule: str
+    family: str
+    practice: str
+    level: Level
+    message: str
+    #: The mechanism of the waste, from the rule's page: one paragraph of plain prose.
+    why: str
+    range: Range
+    #: Offsets of the range in the text, in code points.
+    start: int
+    end: int
+    #: The enclosing scope, e.g. `Trainer.validate`; empty at module level.
+    scope: str = ""
+    fix: TextFix | None = None
+    #: What was measured for this rule, in words, when something was.
+    evidence: dict[str, Any] | None = None
+    #: Survives moves of the line; equal for equal code in the same scope of the same path only by ordinal.
+    fingerprint: str = ""
+    #: Relative POSIX path as reported; filled by the run.
+    path: str = ""
+    cell: int | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that kept a file, or a part of it, from being checked or fixed.
+
+    `kind` is one of `syntax-error`, `encoding-error`, `io-error`, `config-error`, `rule-error`, `fix-error`,
+    `too-large`, `crash`, `timeout`.
+    """
+
+    path: str
+    kind: str
+    message: str
+    line: int | None = None

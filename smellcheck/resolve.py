@@ -1,0 +1,220 @@
+"""Turns smells at nodes into findings at places: spans, edits as text, imports, fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+import libcst as cst
+
+from .engine import level
+from .facts.spans import Span, spans
+from .finding import Finding, Level, Range, TextEdit, TextFix
+from .page import mechanism
+
+if TYPE_CHECKING:
+    from .file import File
+    from .rule import Rule
+    from .smell import Anchor, Edit, Fix, Smell
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+
+
+def resolve(file: File, smells: list[tuple[Rule, Smell]]) -> list[Finding]:
+    """The findings of a file's smells, with offsets, lines and the edits of their fixes."""
+    wanted: set[cst.CSTNode] = set()
+    for _, smell in smells:
+        wanted.add(smell.node)
+        for edit in smell.fix.edits if smell.fix else ():
+            wanted |= {edit.start[0], edit.end[0]}
+    found = spans(file.module, file.spelled, wanted)
+    lines = Lines(file.text)
+    if found is None:
+        # The tree does not spell the text: say where as well as can be, and change nothing.
+        found = {node: (0, 0) for node in wanted}
+        smells = [(rule, _without_fix(smell)) for rule, smell in smells]
+    findings, seen = [], Counter[tuple[str, str, str]]()
+    for rule, smell in smells:
+        start, end = found[smell.node]
+        scope = scope_name(file, smell.node)
+        key = (rule.name, scope, " ".join(file.text[start:end].split()))
+        seen[key] += 1
+        findings.append(
+            Finding(
+                rule=rule.name,
+                family=rule.family,
+                practice=rule.practice,
+                level=cast("Level", level(rule, smell)),
+                message=smell.message,
+                why=mechanism(rule.page),
+                range=lines.range(start, end),
+                start=start,
+                end=end,
+                scope=scope,
+                fix=_text_fix(file, smell.fix, found, lines) if smell.fix else None,
+                fingerprint=_fingerprint(*key, str(seen[key])),
+            )
+        )
+    return findings
+
+
+def _without_fix(smell: Smell) -> Smell:
+    from dataclasses import replace
+
+    return replace(smell, fix=None)
+
+
+def _text_fix(file: File, fix: Fix, found: dict[cst.CSTNode, Span], lines: Lines) -> TextFix | None:
+    edits: set[TextEdit] = set()
+    for edit in fix.edits:
+        if edit.kind == "indent":
+            edits |= set(_indents(edit, found, lines))
+        else:
+            edits.add(_text_edit(file, edit, found, lines))
+    edits = _joined(edits)
+    for module in fix.imports:
+        edit = import_edit(file, module, lines)
+        if edit is not None:
+            edits.add(edit)
+    ordered = sorted(edits)
+    if any(first.end > second.start for first, second in zip(ordered, ordered[1:], strict=False)):
+        raise ValueError(f"the edits of {fix.title!r} overlap")
+    return TextFix(fix.title, fix.safety.value, tuple(ordered))
+
+
+def _indents(edit: Edit, found: dict[cst.CSTNode, Span], lines: Lines) -> Iterator[TextEdit]:
+    at, end = _offset(edit.start, found, lines), _offset(edit.end, found, lines)
+    while at < end:
+        following = lines.end_of(at)
+        if lines.text[at:following].strip():
+            yield TextEdit(at, at, edit.text)
+        at = following
+
+
+def _joined(edits: set[TextEdit]) -> set[TextEdit]:
+    """Insertions of one fix at one point made one: whole lines come before the indentation of what follows."""
+    at: dict[int, list[TextEdit]] = {}
+    for edit in edits:
+        if edit.start == edit.end:
+            at.setdefault(edit.start, []).append(edit)
+    for start, several in at.items():
+        if len(several) > 1:
+            edits = edits - set(several)
+            ordered = sorted(several, key=lambda edit: (not edit.text.endswith(("\n", "\r")), edit.text))
+            edits.add(TextEdit(start, start, "".join(edit.text for edit in ordered)))
+    return edits
+
+
+def _text_edit(file: File, edit: Edit, found: dict[cst.CSTNode, Span], lines: Lines) -> TextEdit:
+    text = edit.text.replace("\n", file.module.default_newline) if file.module.default_newline != "\n" else edit.text
+    start, end = _offset(edit.start, found, lines), _offset(edit.end, found, lines)
+    old = file.text[start:end]
+    # What both texts share at their edges is left untouched.
+    left = 0
+    while left < min(len(old), len(text)) and old[left] == text[left]:
+        left += 1
+    right = 0
+    while right < min(len(old), len(text)) - left and old[-1 - right] == text[-1 - right]:
+        right += 1
+    if start == end:
+        left = right = 0
+    return TextEdit(start + left, end - right, text[left : len(text) - right])
+
+
+def _offset(anchor: Anchor, found: dict[cst.CSTNode, Span], lines: Lines) -> int:
+    node, side = anchor
+    start, end = found[node]
+    if side == "start":
+        return start
+    if side == "end":
+        return end
+    if side == "line-start":
+        return lines.start_of(start)
+    if side == "indent":
+        return lines.indent_of(start)
+    return lines.end_of(end)
+
+
+def import_edit(file: File, module: str, lines: Lines) -> TextEdit | None:
+    """The edit that makes `import module` true at module level, behind the imports that are there."""
+    if file.names.local_name(module, file.module) == module:
+        return None
+    last: cst.CSTNode | None = None
+    for statement in file.module.body:
+        if isinstance(statement, cst.SimpleStatementLine) and isinstance(
+            statement.body[0], cst.Import | cst.ImportFrom
+        ):
+            last = statement
+        elif last is not None or not _docstring(statement):
+            break
+    newline = file.module.default_newline
+    if last is None:
+        body = file.module.body
+        first = body[1] if len(body) > 1 and _docstring(body[0]) else body[0]
+        span = spans(file.module, file.spelled, [first])
+        at = lines.start_of(span[first][0]) if span else 0
+        return TextEdit(at, at, f"import {module}{newline}")
+    span = spans(file.module, file.spelled, [last])
+    at = lines.end_of(span[last][1]) if span else 0
+    return TextEdit(at, at, f"import {module}{newline}")
+
+
+def _docstring(statement: cst.CSTNode) -> bool:
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Expr(value=cst.SimpleString() | cst.ConcatenatedString())]):
+            return True
+    return False
+
+
+def scope_name(file: File, node: cst.CSTNode) -> str:
+    """The functions and classes around a node, joined by dots."""
+    parts: list[str] = []
+    current: cst.CSTNode | None = node
+    while current is not None:
+        if isinstance(current, cst.FunctionDef | cst.ClassDef):
+            parts.append(current.name.value)
+        current = file.parent(current)
+    return ".".join(reversed(parts))
+
+
+def _fingerprint(*parts: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(len(part.encode()).to_bytes(4, "big") + part.encode())
+    return digest.hexdigest()
+
+
+class Lines:
+    """The lines of a text, as Python counts them: `\\n`, `\\r\\n` and a lone `\\r` end one."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.starts = [0, *(match.end() for match in _NEWLINE.finditer(text))]
+
+    def _index(self, offset: int) -> int:
+        return bisect_right(self.starts, offset) - 1
+
+    def range(self, start: int, end: int) -> Range:
+        """Lines and columns from 1."""
+        first, last = self._index(start), self._index(end)
+        return Range(first + 1, start - self.starts[first] + 1, last + 1, end - self.starts[last] + 1)
+
+    def start_of(self, offset: int) -> int:
+        """The first character of the line."""
+        return self.starts[self._index(offset)]
+
+    def indent_of(self, offset: int) -> int:
+        """The first character of the line that is not white space."""
+        at = self.start_of(offset)
+        while at < len(self.text) and self.text[at] in " \t":
+            at += 1
+        return at
+
+    def end_of(self, offset: int) -> int:
+        """The first character of the next line."""
+        index = self._index(offset) + 1
+        return self.starts[index] if index < len(self.starts) else len(self.text)

@@ -1,0 +1,112 @@
+"""Which nodes a rule wants: the annotation of its first parameter is its subscription."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from .finding import Level
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from .smell import Smell
+
+Practice = typing.Literal[
+    "framework",
+    "pretrained",
+    "smaller-model",
+    "pruning",
+    "freezing",
+    "sampling",
+    "distillation",
+    "precision",
+    "scheduling",
+    "local",
+    "edge",
+    "federated",
+    "refactoring",
+    "hardware",
+]
+PRACTICES: tuple[str, ...] = get_args(Practice)
+
+Check = Callable[..., Iterator["Smell"]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check and what it subscribes to; its name and family are those of its file and folder."""
+
+    name: str
+    family: str
+    practice: str
+    level: Level
+    preview: bool
+    summary: str
+    check: Check
+    #: Node types that the check is called with.
+    nodes: tuple[type[cst.CSTNode], ...]
+    #: Fully qualified callees; when given, only calls of these are passed.
+    calls: frozenset[str]
+    #: A file that contains none of these words cannot smell of this.
+    imports: frozenset[str]
+    path: Path
+
+    @property
+    def page(self) -> Path:
+        """The Markdown page beside the check."""
+        return self.path.with_suffix(".md")
+
+
+def rule(
+    *,
+    imports: str,
+    practice: Practice,
+    calls: str | tuple[str, ...] = (),
+    level: Level = "warning",
+    preview: bool = False,
+) -> Callable[[Check], Rule]:
+    """Make a generator function `check(node: NodeType, file: File)` a rule.
+
+    `imports` names the frameworks, separated by spaces, of which a file must mention at least one.
+
+    Raises `TypeError` when the function's first parameter has no node type as annotation.
+    """
+
+    def decorate(check: Check) -> Rule:
+        module = check.__module__
+        family, _, stem = module.rpartition(".")
+        path = Path(check.__code__.co_filename)
+        return Rule(
+            name=stem.replace("_", "-"),
+            family=family.rpartition(".")[2],
+            practice=practice,
+            level=level,
+            preview=preview,
+            summary=(typing.cast("str", getattr(__import__("sys").modules[module], "__doc__", "")) or "").strip(),
+            check=check,
+            nodes=_subscription(check),
+            calls=frozenset((calls,) if isinstance(calls, str) else calls),
+            imports=frozenset(imports.split()),
+            path=path,
+        )
+
+    return decorate
+
+
+def _subscription(check: Any) -> tuple[type[cst.CSTNode], ...]:
+    import libcst as cst
+
+    first = check.__code__.co_varnames[0] if check.__code__.co_argcount else ""
+    hint = typing.get_type_hints(check).get(first)
+    kinds = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if not all(isinstance(kind, type) and issubclass(kind, cst.CSTNode) for kind in kinds):
+        raise TypeError(
+            f"{check.__code__.co_filename}:{check.__code__.co_firstlineno}: the first parameter of a check "
+            "must be annotated with a libcst node type or a union of them"
+        )
+    return typing.cast("tuple[type[cst.CSTNode], ...]", kinds)

@@ -1,0 +1,306 @@
+"""Many files: found, shared out, each checked or fixed on its own, told in one order whatever happened."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import pool
+from .config import Chosen, ConfigError, Settings, locate, resolver
+from .discover import Target, covers, discover, is_excluded, show
+from .finding import LEVELS, Finding, Problem, SafetyName
+from .report import Card, Report
+from .selection import NOTHING, Layer, Selection, SelectorError, choose, ignored
+
+if TYPE_CHECKING:
+    from .engine import Checked
+    from .rule import Rule
+
+#: Below both, starting processes costs more than it saves.
+SMALL_FILES, SMALL_BYTES = 32, 200_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says of a run, beside the paths."""
+
+    chosen: Chosen
+    selectors: Layer = NOTHING
+    #: Patterns relative to the current directory.
+    exclude: tuple[str, ...] = ()
+    #: Compute fixes, but write none.
+    diff: bool = False
+    #: Whether the report is to carry the rules' pages.
+    pages: bool = False
+    progress: Progress = field(default=lambda _done, _of: None)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file as a worker is told of it."""
+
+    path: Path
+    shown: str
+    #: The names of the rules to run, and of those among them that were asked for.
+    names: frozenset[str]
+    explicit: frozenset[str]
+    #: Which fixes to apply; none for a mere check.
+    safety: frozenset[SafetyName] = frozenset()
+    write: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file."""
+
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suppressed: int = 0
+    fixed: dict[str, int] = field(default_factory=dict)
+    #: The text that the findings point into, when there are any.
+    text: str = ""
+    #: The texts before and after fixing, when they differ.
+    change: tuple[str, str] | None = None
+
+
+def run(paths: Sequence[str], options: Options) -> Report:
+    """Check, and where asked fix, all files that the paths name.
+
+    Raises `ConfigError` and `SelectorError` when the run as a whole is set up wrongly, `plugins.PluginError` when
+    a rule cannot be loaded. A single bad file or nested configuration is a problem in the report.
+    """
+    plan = _Plan.make(options)
+    found = discover(paths, options.chosen.cwd, resolver(options.chosen), options.exclude)
+    problems = dict.fromkeys(found.problems)
+    tasks = [(target, plan.job(target, problems)) for target in found.targets]
+    targets = [target for target, job in tasks if job is not None]
+    outcomes = _do([job for _, job in tasks if job is not None], plan.settings.jobs, options.progress)
+    return plan.report(targets, outcomes, problems)
+
+
+def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
+    """Check or fix a text that stands in no file, as if it were called `name`; the mended text comes too."""
+    from .source import Source, SourceError
+
+    plan = _Plan.make(options)
+    cwd = options.chosen.cwd
+    path = cwd / name
+    settings = resolver(options.chosen)(path.parent)
+    if settings.force_exclude and is_excluded(path, cwd, settings, options.exclude):
+        return plan.report([], [], {}), data
+    target = Target(path, show(path, cwd) if name != "-" else "-", settings)
+    try:
+        source = Source.decode(data, path)
+    except SourceError as error:
+        outcome = Outcome(problems=(Problem(target.shown, error.kind, error.message, error.line),))
+        return plan.report([target], [outcome], {}), data
+    job = plan.settled_job(target)
+    outcome = pool.deeply(lambda: examine(source.text, job))
+    report = plan.report([target], [outcome], {})
+    return report, source.encode(outcome.change[1]) if outcome.change else data
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is settled before the first file is opened."""
+
+    options: Options
+    rules: tuple[Rule, ...]
+    #: Of the current directory: they say how the run as a whole goes.
+    settings: Settings
+    select: Callable[[Settings], Selection]
+
+    @classmethod
+    def make(cls, options: Options) -> _Plan:
+        from . import plugins
+
+        settings = resolver(options.chosen)(options.chosen.cwd)
+        rules = plugins.rules()
+        # Whatever is wrong here, the command line said.
+        choose(NOTHING, options.selectors, rules, preview=True)
+
+        @cache
+        def select(settings: Settings) -> Selection:
+            config = Layer(settings.select, settings.extend_select, settings.ignore)
+            try:
+                return choose(config, options.selectors, rules, preview=settings.preview)
+            except SelectorError as error:
+                raise _told(error, settings) from error
+
+        select(settings)
+        return cls(options, rules, settings, select)
+
+    def job(self, target: Target, problems: dict[Problem, None]) -> Job | None:
+        """What to do with a file; nothing, and a problem, when its configuration is wrong."""
+        try:
+            return self.settled_job(target)
+        except ConfigError as error:
+            shown = show(error.path, self.options.chosen.cwd)
+            problems[Problem(shown, "config-error", error.message, error.line)] = None
+            return None
+
+    def settled_job(self, target: Target) -> Job:
+        settings = target.settings
+        selection = self.select(settings)
+        off: set[str] = set()
+        for pattern, selectors in settings.per_file_ignores:
+            try:
+                names = ignored("per-file-ignores", selectors, self.rules)
+            except SelectorError as error:
+                raise _told(error, settings) from error
+            if covers(target.path, settings.root, pattern):
+                off |= names
+        safety: set[SafetyName] = set()
+        if settings.fix or self.options.diff:
+            safety = {"safe", "unsafe"} if settings.unsafe_fixes else {"safe"}
+        names, explicit = selection.names - off, selection.explicit - off
+        return Job(target.path, target.shown, names, explicit, frozenset(safety), not self.options.diff)
+
+    def report(
+        self, targets: Sequence[Target], outcomes: Sequence[Outcome], problems: dict[Problem, None]
+    ) -> Report:
+        findings: list[Finding] = []
+        fixed, failing = Counter[str](), 0
+        for target, outcome in zip(targets, outcomes, strict=True):
+            findings += outcome.findings
+            fixed.update(outcome.fixed)
+            problems |= dict.fromkeys(outcome.problems)
+            failing += sum(_fails(finding, target.settings.fail_on) for finding in outcome.findings)
+        settings = {self.settings, *(target.settings for target in targets)}
+        return Report(
+            findings=tuple(sorted(findings, key=_order)),
+            problems=tuple(
+                sorted(problems, key=lambda problem: (problem.path, problem.line or 0, problem.message))
+            ),
+            files=len(targets),
+            fixed=dict(sorted(fixed.items())),
+            suppressed=sum(outcome.suppressed for outcome in outcomes),
+            failing=failing,
+            texts={
+                target.shown: out.text for target, out in zip(targets, outcomes, strict=True) if out.findings
+            },
+            changes={
+                target.shown: out.change for target, out in zip(targets, outcomes, strict=True) if out.change
+            },
+            unsafe=self.settings.unsafe_fixes,
+            cards=tuple(self.cards(frozenset().union(*(self.select(each).names for each in settings)))),
+            root=f"{self.options.chosen.cwd.as_uri()}/",
+            withheld=tuple(sorted({name for each in settings for name in self.select(each).withheld})),
+        )
+
+    def cards(self, names: frozenset[str]) -> Iterator[Card]:
+        for rule in self.rules if self.options.pages else ():
+            if rule.name in names:
+                page = rule.page.read_text(encoding="utf-8")
+                yield Card(rule.name, rule.family, rule.practice, rule.level, rule.summary, page)
+
+
+def _told(error: SelectorError, settings: Settings) -> ConfigError:
+    path = settings.source or settings.root
+    try:
+        line = locate(path.read_text(encoding="utf-8-sig"), error.option, error.selector)
+    except OSError:
+        line = None
+    return ConfigError(path, f"`{error.option}`: {error.message}", line)
+
+
+def _fails(finding: Finding, fail_on: str) -> bool:
+    levels: list[str] = [*LEVELS]
+    return fail_on != "never" and levels.index(finding.level) <= levels.index(fail_on)
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, int]:
+    return finding.path, finding.range.line, finding.range.column, finding.rule, finding.end
+
+
+def _do(jobs: Sequence[Job], workers: int, progress: Progress) -> list[Outcome]:
+    finished = 0
+
+    def done() -> None:
+        nonlocal finished
+        finished += 1
+        progress(finished, len(jobs))
+
+    weights = [_weight(job.path) for job in jobs]
+    if workers < 2 and len(jobs) < SMALL_FILES and sum(weights) < SMALL_BYTES:
+        return pool.in_turn(jobs, analyse, done) if jobs else []
+    # Imported once here, the parser need not be imported by every process that is forked.
+    import libcst  # noqa: F401
+
+    crew = min(workers or pool.processors(), len(jobs))
+    return pool.share_out(jobs, analyse, _died, workers=crew, weights=weights, done=done)
+
+
+def _weight(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _died(job: Job, kind: str, message: str) -> Outcome:
+    return Outcome(problems=(Problem(job.shown, kind, message),))
+
+
+def analyse(job: Job) -> Outcome:
+    """Check or fix one file; never raises."""
+    from .source import Source, SourceError
+
+    try:
+        source = Source.read(job.path)
+    except SourceError as error:
+        return Outcome(problems=(Problem(job.shown, error.kind, error.message, error.line),))
+    outcome = examine(source.text, job)
+    if outcome.change is None or not job.write:
+        return outcome
+    try:
+        source.write(outcome.change[1])
+    except SourceError as error:
+        # The file is as it was, and so is what is said of it.
+        unfixed = examine(source.text, replace(job, safety=frozenset()))
+        return replace(
+            unfixed, problems=(*unfixed.problems, Problem(job.shown, error.kind, error.message, error.line))
+        )
+    return outcome
+
+
+def examine(text: str, job: Job) -> Outcome:
+    """Check or fix a text; never raises."""
+    from . import plugins
+    from .engine import check
+    from .mend import fix
+
+    rules = [rule for rule in plugins.rules() if rule.name in job.names]
+    try:
+        if not job.safety:
+            return _outcome(check(text, rules, job.shown, job.explicit), text, job)
+        mended = fix(text, rules, job.shown, job.explicit, job.safety)
+        outcome = _outcome(mended.checked, mended.text, job)
+        problems = tuple(dict.fromkeys((*outcome.problems, *_located(mended.problems, job))))
+        change = (text, mended.text) if mended.text != text else None
+        return replace(outcome, problems=problems, fixed=mended.fixed, change=change)
+    except (RecursionError, MemoryError) as error:
+        message = f"too large or too deeply nested to be checked ({type(error).__name__})"
+    except Exception as error:
+        message = f"smellcheck failed: {type(error).__name__}: {error}"
+    return Outcome(problems=(Problem(job.shown, "crash", message),))
+
+
+def _outcome(checked: Checked, text: str, job: Job) -> Outcome:
+    findings = tuple(
+        replace(finding, path=job.shown) for finding in checked.findings if finding.rule in job.names
+    )
+    return Outcome(
+        findings, _located(checked.problems, job), checked.suppressed, text=text if findings else ""
+    )
+
+
+def _located(problems: Sequence[Problem], job: Job) -> tuple[Problem, ...]:
+    return tuple(replace(problem, path=job.shown) for problem in problems)
