@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,17 @@ __all__ = ["Edit", "File", "Fix", "Rule", "Safety", "Smell", "__version__", "rul
 __version__ = "0.1.0"
 
 _HOMES = {"File": "file", "Rule": "rule", "rule": "rule", "Edit": "smell", "Fix": "smell", "Safety": "smell", "Smell": "smell"}
+
+
+class _Package(ModuleType):
+    """Keeps `smellcheck.rule` the decorator: importing the module of that name must not put itself in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

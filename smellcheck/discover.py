@@ -42,18 +42,18 @@ def discover(paths: Sequence[str], cwd: Path, resolve: Resolve, exclude: tuple[s
     """The files that the paths name; `exclude` holds the command line's own patterns, relative to `cwd`."""
     problems: dict[Problem, None] = {}
     walk = _Walk(cwd, resolve, exclude, lambda problem: problems.setdefault(problem))
-    targets = [target for given in paths for target in walk.start(given)]
-    # A file that is also reached through a link is reported under its own name.
-    targets.sort(key=lambda target: (target.path.is_symlink(), target.shown))
     real_directory = cache(os.path.realpath)
+    here = os.path.realpath(cwd)
+    reached: list[tuple[bool, str, str, Target]] = []
+    for given in paths:
+        for target in walk.start(given):
+            path = target.path
+            real = str(Path(real_directory(path.parent), path.name))
+            real = os.path.realpath(real) if path.is_symlink() else real
+            reached.append((show(Path(real), Path(here)) != target.shown, target.shown, real, target))
     once: dict[str, Target] = {}
-    for target in targets:
-        linked = target.path.is_symlink()
-        real = (
-            os.path.realpath(target.path)
-            if linked
-            else f"{real_directory(target.path.parent)}/{target.path.name}"
-        )
+    # A file that is also reached through a link is reported under its own name.
+    for _, _, real, target in sorted(reached, key=lambda entry: entry[:3]):
         once.setdefault(real, target)
     return Found(tuple(sorted(once.values(), key=lambda target: target.shown)), tuple(problems))
 

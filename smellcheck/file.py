@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeVar
@@ -12,9 +13,11 @@ from .facts.calls import Calls
 from .facts.context import Context
 from .facts.dtypes import Dtypes
 from .facts.grad import Grad
+from .facts.gathering import Gatherings
 from .facts.graph import Graph
 from .facts.names import Names
 from .facts.phase import Phase
+from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.tree import Tree, descend
 from .facts.values import Values
@@ -37,6 +40,7 @@ class File:
         self.spelled = _spelled(text)
         self.module = cst.parse_module(self.spelled)
         self._texts: dict[cst.CSTNode, str] = {}
+        self._matches: dict[re.Pattern[str], bool] = {}
 
     @cached_property
     def tree(self) -> Tree:
@@ -88,6 +92,16 @@ class File:
         """Which arrays surely hold 64-bit floats."""
         return Dtypes(self)
 
+    @cached_property
+    def samples(self) -> Samples:
+        """What runs once for each item of a collection."""
+        return Samples(self)
+
+    @cached_property
+    def gatherings(self) -> Gatherings:
+        """Where the results of repeated calls are gathered."""
+        return Gatherings(self)
+
     # -- nodes ---------------------------------------------------------------------------------
 
     def all(self, *kinds: type[N]) -> Iterator[N]:
@@ -131,6 +145,17 @@ class File:
     def mentions(self, word: str) -> bool:
         """Whether the text contains a word at all."""
         return word in self.text
+
+    def matches(self, pattern: re.Pattern[str]) -> bool:
+        """Whether a pattern occurs anywhere in the text."""
+        if pattern not in self._matches:
+            self._matches[pattern] = pattern.search(self.text) is not None
+        return self._matches[pattern]
+
+    def free_name(self, *candidates: str, at: cst.CSTNode) -> str | None:
+        """The first of some names that nothing binds where a node is evaluated."""
+        scope = self.scopes.around(at)
+        return next((name for name in candidates if self.scopes.bound(name, scope) is None), None)
 
     def argument(self, call: cst.Call, name: str, position: int | None = None) -> cst.Arg | None:
         """The argument of this name or position; `None` when absent, or when stars may hide it."""

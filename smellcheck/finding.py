@@ -73,7 +73,7 @@ class Problem:
     """Something that kept a file, or a part of it, from being checked or fixed.
 
     `kind` is one of `syntax-error`, `encoding-error`, `io-error`, `config-error`, `rule-error`, `fix-error`,
-    `too-large`, `crash`, `timeout`.
+    `too-large`, `crash`, `timeout`, `unsupported`.
     """
 
     path: str

@@ -203,7 +203,7 @@ def _removal(comment: Suppression, selector: Selector, dead: Mapping[Selector, s
 def _parts(comment: Comment, lines: Lines) -> Iterator[Suppression | Mistake]:
     openings = list(_OPENING.finditer(comment.text))
     ends = [*(opening.start() for opening in openings[1:]), len(comment.text)]
-    for opening, limit in zip(openings, ends, strict=True):
+    for opening, limit in zip(openings, ends, strict=False):
         form = _FORM.match(comment.text, opening.end(), limit)
         after = form.end() if form else opening.end()
         following = _NEXT_COMMENT.search(comment.text[after:limit])

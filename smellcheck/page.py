@@ -10,7 +10,7 @@ from pathlib import Path
 FENCE = re.compile(r"^```python(?: (?P<role>\w+))?\n(?P<code>.*?)^```$", re.M | re.S)
 MARK = re.compile(r" *# smell$", re.M)
 _HEADING = re.compile(r"^(#+) (.*)$", re.M)
-_TOLERANCE = re.compile(r"^Tolerance: (?:none|rtol=(?P<rtol>[\d.e+-]+), atol=(?P<atol>[\d.e+-]+))\.?$", re.M)
+_TOLERANCE = re.compile(r"^Tolerance: (?:none|rtol=(?P<rtol>[\d.e+-]*\d), atol=(?P<atol>[\d.e+-]*\d))\.?$", re.M)
 
 
 @dataclass(frozen=True)

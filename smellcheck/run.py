@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ from .discover import Target, covers, discover, is_excluded, show
 from .finding import LEVELS, Finding, Problem, SafetyName
 from .report import Card, Report
 from .selection import NOTHING, Layer, Selection, SelectorError, choose, ignored
+from .single import Job, Outcome, analyse, examine, told, unfixed
 
 if TYPE_CHECKING:
-    from .engine import Checked
     from .rule import Rule
 
 #: Below both, starting processes costs more than it saves.
@@ -42,39 +42,11 @@ class Options:
     progress: Progress = field(default=lambda _done, _of: None)
 
 
-@dataclass(frozen=True)
-class Job:
-    """One file as a worker is told of it."""
-
-    path: Path
-    shown: str
-    #: The names of the rules to run, and of those among them that were asked for.
-    names: frozenset[str]
-    explicit: frozenset[str]
-    #: Which fixes to apply; none for a mere check.
-    safety: frozenset[SafetyName] = frozenset()
-    write: bool = True
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file."""
-
-    findings: tuple[Finding, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    suppressed: int = 0
-    fixed: dict[str, int] = field(default_factory=dict)
-    #: The text that the findings point into, when there are any.
-    text: str = ""
-    #: The texts before and after fixing, when they differ.
-    change: tuple[str, str] | None = None
-
-
 def run(paths: Sequence[str], options: Options) -> Report:
     """Check, and where asked fix, all files that the paths name.
 
-    Raises `ConfigError` and `SelectorError` when the run as a whole is set up wrongly, `plugins.PluginError` when
-    a rule cannot be loaded. A single bad file or nested configuration is a problem in the report.
+    Raises `ConfigError` and `SelectorError` when the run as a whole is set up wrongly, `plugins.PluginError`
+    when a rule cannot be loaded. A single bad file or nested configuration is a problem in the report.
     """
     plan = _Plan.make(options)
     found = discover(paths, options.chosen.cwd, resolver(options.chosen), options.exclude)
@@ -99,12 +71,14 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
     try:
         source = Source.decode(data, path)
     except SourceError as error:
-        outcome = Outcome(problems=(Problem(target.shown, error.kind, error.message, error.line),))
-        return plan.report([target], [outcome], {}), data
+        return plan.report([target], [Outcome(problems=(told(error, target.shown),))], {}), data
     job = plan.settled_job(target)
     outcome = pool.deeply(lambda: examine(source.text, job))
-    report = plan.report([target], [outcome], {})
-    return report, source.encode(outcome.change[1]) if outcome.change else data
+    try:
+        mended = source.encode(outcome.change[1]) if outcome.change else data
+    except SourceError as error:
+        mended, outcome = data, unfixed(source.text, job, error)
+    return plan.report([target], [outcome], {}), mended
 
 
 @dataclass(frozen=True)
@@ -132,7 +106,7 @@ class _Plan:
             try:
                 return choose(config, options.selectors, rules, preview=settings.preview)
             except SelectorError as error:
-                raise _told(error, settings) from error
+                raise _located(error, settings) from error
 
         select(settings)
         return cls(options, rules, settings, select)
@@ -154,7 +128,7 @@ class _Plan:
             try:
                 names = ignored("per-file-ignores", selectors, self.rules)
             except SelectorError as error:
-                raise _told(error, settings) from error
+                raise _located(error, settings) from error
             if covers(target.path, settings.root, pattern):
                 off |= names
         safety: set[SafetyName] = set()
@@ -202,7 +176,7 @@ class _Plan:
                 yield Card(rule.name, rule.family, rule.practice, rule.level, rule.summary, page)
 
 
-def _told(error: SelectorError, settings: Settings) -> ConfigError:
+def _located(error: SelectorError, settings: Settings) -> ConfigError:
     path = settings.source or settings.root
     try:
         line = locate(path.read_text(encoding="utf-8-sig"), error.option, error.selector)
@@ -247,60 +221,3 @@ def _weight(path: Path) -> int:
 
 def _died(job: Job, kind: str, message: str) -> Outcome:
     return Outcome(problems=(Problem(job.shown, kind, message),))
-
-
-def analyse(job: Job) -> Outcome:
-    """Check or fix one file; never raises."""
-    from .source import Source, SourceError
-
-    try:
-        source = Source.read(job.path)
-    except SourceError as error:
-        return Outcome(problems=(Problem(job.shown, error.kind, error.message, error.line),))
-    outcome = examine(source.text, job)
-    if outcome.change is None or not job.write:
-        return outcome
-    try:
-        source.write(outcome.change[1])
-    except SourceError as error:
-        # The file is as it was, and so is what is said of it.
-        unfixed = examine(source.text, replace(job, safety=frozenset()))
-        return replace(
-            unfixed, problems=(*unfixed.problems, Problem(job.shown, error.kind, error.message, error.line))
-        )
-    return outcome
-
-
-def examine(text: str, job: Job) -> Outcome:
-    """Check or fix a text; never raises."""
-    from . import plugins
-    from .engine import check
-    from .mend import fix
-
-    rules = [rule for rule in plugins.rules() if rule.name in job.names]
-    try:
-        if not job.safety:
-            return _outcome(check(text, rules, job.shown, job.explicit), text, job)
-        mended = fix(text, rules, job.shown, job.explicit, job.safety)
-        outcome = _outcome(mended.checked, mended.text, job)
-        problems = tuple(dict.fromkeys((*outcome.problems, *_located(mended.problems, job))))
-        change = (text, mended.text) if mended.text != text else None
-        return replace(outcome, problems=problems, fixed=mended.fixed, change=change)
-    except (RecursionError, MemoryError) as error:
-        message = f"too large or too deeply nested to be checked ({type(error).__name__})"
-    except Exception as error:
-        message = f"smellcheck failed: {type(error).__name__}: {error}"
-    return Outcome(problems=(Problem(job.shown, "crash", message),))
-
-
-def _outcome(checked: Checked, text: str, job: Job) -> Outcome:
-    findings = tuple(
-        replace(finding, path=job.shown) for finding in checked.findings if finding.rule in job.names
-    )
-    return Outcome(
-        findings, _located(checked.problems, job), checked.suppressed, text=text if findings else ""
-    )
-
-
-def _located(problems: Sequence[Problem], job: Job) -> tuple[Problem, ...]:
-    return tuple(replace(problem, path=job.shown) for problem in problems)

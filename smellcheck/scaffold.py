@@ -63,8 +63,8 @@ wasteful()
 
 ## Proof
 
-None yet: write a workload with `smelly()` and `clean()` in a fence marked `python proof`, or say here why there
-can be none.
+None yet: write a workload with `smelly()` and `clean()` in a fence marked `python proof`, or say here why
+there can be none.
 """
 
 
@@ -88,8 +88,8 @@ def start(name: str, into: Path | None, cwd: Path) -> Started:
     family, _, rule = name.rpartition("/")
     if not _FAMILY.fullmatch(family) or not _NAME.fullmatch(rule):
         raise ScaffoldError(
-            f"{name!r} is no name for a rule: give FAMILY/NAME, the family a lower-case identifier and the name "
-            "two or more lower-case words joined by hyphens, as in torch/missing-no-grad"
+            f"{name!r} is no name for a rule: give FAMILY/NAME, the family a lower-case identifier and the "
+            "name two or more lower-case words joined by hyphens, as in torch/missing-no-grad"
         )
     package = into or _package(cwd)
     module = package / family / f"{rule.replace('-', '_')}.py"
@@ -138,8 +138,8 @@ def _package(cwd: Path) -> Path:
     if (cwd / "rules" / "__init__.py").is_file():
         return cwd / "rules"
     raise ScaffoldError(
-        "there is no rule package here: go to a project whose pyproject.toml names one among the entry points "
-        "of `smellcheck.rules`, or say where to write with --into"
+        "there is no rule package here: go to a project whose pyproject.toml names one among the entry "
+        "points of `smellcheck.rules`, or say where to write with --into"
     )
 
 

@@ -50,7 +50,7 @@ class Selection:
 
 
 def choose(config: Layer, command: Layer, rules: Sequence[Rule], *, preview: bool) -> Selection:
-    """Weigh the selectors of a configuration and of the command line; the latter's `select` replaces the former's.
+    """Weigh the selectors of a configuration and of the command line, whose `select` replaces the former's.
 
     Raises `SelectorError` for a selector that names no rule, family or practice.
     """

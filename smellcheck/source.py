@@ -102,6 +102,8 @@ class Source:
         if self.encode(self.text) != self.data:
             raise SourceError("encoding-error", f"cannot be written in {self.encoding} byte for byte")
         data = self.encode(text)
+        if data == self.data:
+            return
         with _told():
             target = os.path.realpath(self.path)
             _unchanged(target, self.data)
@@ -109,8 +111,6 @@ class Source:
             # What nobody may write is left alone, even by the superuser.
             if not info.st_mode & 0o222 or not os.access(target, os.W_OK):
                 raise SourceError("io-error", "is read-only")
-            if data == self.data:
-                return
             # To replace one name of several would part it from the others.
             if info.st_nlink > 1 or not _replace(target, self.data, data, info):
                 _overwrite(target, self.data, data)
@@ -181,9 +181,8 @@ def _read(path: str | Path, limit: int | None = None) -> bytes:
 
 def _regular(info: os.stat_result) -> None:
     if not stat.S_ISREG(info.st_mode):
-        raise SourceError(
-            "io-error", next((word for is_a, word in _KINDS if is_a(info.st_mode)), "is not a file")
-        )
+        kinds = (word for is_a, word in _KINDS if is_a(info.st_mode))
+        raise SourceError("io-error", next(kinds, "is not a file"))
 
 
 def _unchanged(target: str, old: bytes) -> None:
@@ -241,8 +240,8 @@ def _dress(staged: str, target: str, info: os.stat_result) -> None:
             os.chown(staged, info.st_uid, info.st_gid)
     os.chmod(staged, stat.S_IMODE(info.st_mode))
     if hasattr(os, "listxattr"):
-        with suppress(OSError):
-            for name in os.listxattr(target):
+        for name in os.listxattr(target):
+            with suppress(OSError):
                 os.setxattr(staged, name, os.getxattr(target, name))
 
 
@@ -254,13 +253,14 @@ def _overwrite(target: str, old: bytes, new: bytes) -> None:
         with open(target, "r+b", buffering=0) as file:
             if file.read() != old:
                 raise SourceError("io-error", "has changed since it was read")
+            whole = False
             try:
                 _fill(file.fileno(), new)
             except BaseException:
-                whole = False
                 _fill(file.fileno(), old)
                 whole = True
                 raise
+            whole = True
     except OSError as error:
         if whole:
             raise

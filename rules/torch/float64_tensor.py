@@ -22,21 +22,26 @@ _COUNTS = re.compile(r"meter|metric|total|count|sum|accum|running|stat|cov|mean|
 
 @rule(imports="torch", practice="precision")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if _SCIENCE.search(file.text) or file.context.in_test(call):
-        return
     name = file.name(call.func)
+    if name is None and not is_double(call) or file.matches(_SCIENCE) or file.context.in_test(call):
+        return
     if name in _MAKERS and file.argument(call, "dtype", 1) is None and call.args and not call.args[0].star:
         array = call.args[0].value
-        if file.dtypes.float64_array(array) and reaches(call, file, moved=True):
+        wide = file.dtypes.float64_array(array) or (file.dtypes.from_frame(array) and narrowed_late(call, file))
+        if wide and reaches(call, file, moved=True):
             yield Smell(call, "this tensor takes over NumPy's 64-bit floats, twice the bytes and a fraction of the speed", leak_fix(call, array, name, file))
     elif name is not None and _FACTORIES.match(name):
         dtype = file.argument(call, "dtype")
         if dtype is not None and file.name(dtype.value) in ("torch.float64", "torch.double") and reaches(call, file, moved=False):
             yield Smell(call, "this tensor is made of 64-bit floats, twice the bytes and a fraction of the speed", literal_fix(dtype.value, file))
-    elif isinstance(call.func, cst.Attribute) and call.func.attr.value == "double" and not call.args:
-        if file.values.is_module(call.func.value):
-            fix = Fix.unsafe("Compute in 32 bits", file.replace(call.func.attr, "float"))
-            yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float", fix)
+    elif is_double(call) and file.values.is_module(call.func.value):
+        # No fix: what is fed to the module is made of 64-bit floats elsewhere.
+        yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float")
+
+
+def is_double(call: cst.Call) -> bool:
+    """Whether a call is `x.double()`."""
+    return isinstance(call.func, cst.Attribute) and call.func.attr.value == "double" and not call.args
 
 
 def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:
@@ -48,15 +53,31 @@ def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:
     if target is None or _COUNTS.search(target.value):
         return False
     scope = file.scopes.around(target)
-    uses = [
+    named = [
         name
         for name in file.all(cst.Name)
         if name.value == target.value and name is not target and file.scopes.bound(name.value, file.scopes.around(name)) is scope
     ]
-    if any(isinstance(file.parent(use), cst.AugAssign) or stored_into(use, file) for use in uses):
+    if any(isinstance(file.parent(use), cst.AugAssign) or stored_into(use, file) for use in named):
         return False
+    binding = file.parent(file.parent(target))
+    uses = [name for name in named if any(d.node is binding for d in file.scopes.reaching(name))]
     fates = [follow(use, file, moved) for use in uses]
     return any(fate is True for fate in fates) and not any(fate is False for fate in fates)
+
+
+def narrowed_late(call: cst.CSTNode, file: File) -> bool:
+    """Whether `.float()` comes in the same expression, behind a move to the device."""
+    moved, current = False, call
+    while isinstance(above := file.parent(current), cst.Attribute | cst.Call):
+        if isinstance(above, cst.Attribute):
+            if above.attr.value == "float":
+                return moved
+            moved |= above.attr.value in ("to", "cuda")
+        elif above.func is not current:
+            return False
+        current = above
+    return False
 
 
 def stored_into(use: cst.Name, file: File) -> bool:
@@ -72,7 +93,7 @@ def bound_name(call: cst.CSTNode, file: File) -> cst.Name | None:
         current = file.parent(current)
     match file.parent(current):
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
-            return target if len(file.scopes.definitions(target)) == 1 else None
+            return target
     return None
 
 

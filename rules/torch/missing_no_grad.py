@@ -135,12 +135,19 @@ def fix(call: cst.Call, region: cst.CSTNode, function: cst.FunctionDef | None, f
         edits = (Edit((function, "line-start"), (function, "line-start"), f"{file.indent(function)}@{spelled}()\n"),)
         title = f"Decorate `{function.name.value}` with `{spelled}()`"
     else:
-        edits = file.wrap(region, f"with {spelled}()")
+        if pauses(region, file):
+            region = file.context.statement(call)
+        edits = None if pauses(region, file) else file.wrap(region, f"with {spelled}()")
         title = f"Put the statement under `{spelled}()`"
     if edits is None:
         return None
     made = Fix.safe if forward_is_plain(call, file) else Fix.unsafe
     return made(title, *edits, imports=imports)
+
+
+def pauses(node: cst.CSTNode, file: File) -> bool:
+    """Whether code hands over in its middle: a mode held across `yield` or `await` would leak to others."""
+    return any(isinstance(below, cst.Yield | cst.Await) for below in file.calls.own_nodes(node))
 
 
 def plain(function: cst.FunctionDef, file: File) -> bool:

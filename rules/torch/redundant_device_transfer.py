@@ -23,7 +23,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     receiver = call.func.value
     inner = destination(receiver, file) if isinstance(receiver, cst.Call) else None
     if inner is not None:
-        yield from round_trip(call, receiver, device, inner, file)
+        yield from second_move(call, file) if inner == device else round_trip(call, receiver, device, inner, file)
     elif loops[0].kind not in _KINDS:
         return
     elif file.values.is_module(receiver):
@@ -74,9 +74,12 @@ def moved_module(call: cst.Call, loop: cst.For | cst.While, kind: str, file: Fil
         if isinstance(other.func, cst.Attribute) and file.same(other.func.value, receiver):
             if other.func.attr.value in ("to", "cpu", "cuda", "half", "float", "double", "to_empty", "load_state_dict"):
                 return
+    # A function that is handed the module may leave it on the host.
     leaks = any(file.same(arg.value, receiver) for other in uses for arg in other.args)
+    if leaks:
+        return
     first = not any(file.before(other, call) and mentions(other, receiver, file) for other in uses)
-    made = Fix.safe if first and not leaks else Fix.unsafe
+    made = Fix.safe if first else Fix.unsafe
     yield Smell(
         call,
         f"every parameter of `{file.text_of(receiver)}` is visited in each turn of the loop to move nothing",
@@ -94,10 +97,9 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, kind: str, file:
     match statement:
         case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value)]):
             if value is call:
-                if file.same(target, receiver):
+                if file.same(target, receiver) or mutated(target, loop, file):
                     return
-                once = len(file.scopes.definitions(target)) == 1 and not mutated(target, loop, file)
-                if once and hoistable(statement, loop, file):
+                if len(file.scopes.definitions(target)) == 1 and hoistable(statement, loop, file):
                     fix = Fix.safe("Move it once, before the loop", *hoist(statement, loop, file))
     yield Smell(
         call,

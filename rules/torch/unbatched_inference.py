@@ -122,7 +122,9 @@ def fix(call: cst.Call, loop: cst.CSTNode, file: File) -> Fix | None:
         return None
     whole, dim = item
     rows = file.text_of(over)
-    name = "batch" if not file.mentions("batch") else "rows"
+    name = file.free_name("batch", "rows", at=loop)
+    if name is None:
+        return None
     labels = f"{file.text_of(call.func)}({name}).argmax({dim}).tolist()"
     edit: Edit | None = None
     if isinstance(loop, cst.ListComp) and loop.elt is whole and not loop.for_in.ifs and loop.for_in.inner_for_in is None:

@@ -14,13 +14,11 @@ _FREEZES = re.compile(r"requires_grad|freeze|frozen|peft|LoraConfig|get_peft_mod
 
 @rule(imports="torch", practice="freezing")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if file.values.kind(call) != "optimizer" or file.name(call.func) is None or _FREEZES.search(file.text):
+    part = only_part(call) if file.values.kind(call) == "optimizer" else None
+    model = whole_of(part, file) if part is not None else None
+    if part is None or model is None or file.context.in_test(call):
         return
-    part = only_part(call)
-    if part is None or part.attr.value in _WHOLE:
-        return
-    model = part.value
-    if file.context.in_test(call) or not trained_whole(model, part, call, file):
+    if not trained_whole(model, part, call, file) or handed_out(model, call, file) or any(_FREEZES.search(text) for text in surroundings(call, model, file)):
         return
     statement = file.context.statement(call)
     simple = isinstance(statement, cst.SimpleStatementLine)
@@ -33,7 +31,61 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     )
 
 
-def only_part(call: cst.Call) -> cst.Attribute | None:
+def whole_of(part: cst.CSTNode, file: File) -> cst.BaseExpression | None:
+    """The module that `model.fc` or `model.classifier[6]` is a part of."""
+    above: cst.CSTNode = part
+    while isinstance(above, cst.Attribute | cst.Subscript):
+        if isinstance(above, cst.Attribute) and above.attr.value in _WHOLE:
+            return None
+        above = above.value
+        if file.values.is_module(above):
+            return above if isinstance(above, cst.Name | cst.Attribute) else None
+    return None
+
+
+def surroundings(call: cst.Call, model: cst.BaseExpression, file: File) -> Iterator[str]:
+    """The code that could freeze the model: where the optimizer is made, its class, and what is called on the model."""
+    outer = [above for _, above in ancestors(call, file) if isinstance(above, cst.FunctionDef | cst.ClassDef)]
+    if outer:
+        yield file.text_of(outer[-1])
+    else:
+        yield from (file.text_of(s) for s in file.module.body if not isinstance(s, cst.FunctionDef | cst.ClassDef))
+    wanted = file.text_of(model)
+    for other in file.all(cst.Call):
+        function = file.calls.callee(other)
+        if function is not None and (
+            any(file.text_of(arg.value) == wanted for arg in other.args) or assigned_to(other, wanted, file)
+        ):
+            yield file.text_of(function)
+
+
+def handed_out(model: cst.BaseExpression, optimizer: cst.Call, file: File) -> bool:
+    """Whether, before the optimizer is made, a function out of sight gets the model: it may freeze it."""
+    return any(
+        file.calls.callee(call) is None
+        and file.calls.local_class(call.func) is None
+        and not (file.name(call.func) or "").startswith(("torch", "copy."))
+        and not is_plain_move(call)
+        and any(file.same(arg.value, model) for arg in call.args)
+        for call in file.all(cst.Call)
+        if file.before(call, optimizer) and same_object(call, optimizer, model, file)
+    )
+
+
+def ancestors(node: cst.CSTNode, file: File) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+    """Pairs of (child, parent) up to the module."""
+    while (above := file.parent(node)) is not None:
+        yield node, above
+        node = above
+
+
+def assigned_to(call: cst.Call, wanted: str, file: File) -> bool:
+    """Whether a call's result is bound to this name or attribute."""
+    above = file.parent(call)
+    return isinstance(above, cst.Assign) and any(file.text_of(target.target) == wanted for target in above.targets)
+
+
+def only_part(call: cst.Call) -> cst.Attribute | cst.Subscript | None:
     """The `model.fc` of an optimizer that is given `model.fc.parameters()` and nothing else."""
     if not call.args or call.args[0].star or any(arg.star for arg in call.args):
         return None
@@ -44,12 +96,12 @@ def only_part(call: cst.Call) -> cst.Attribute | None:
         case cst.List(elements=[cst.Element(value=cst.Dict(elements=[cst.DictElement(value=inner), *_]))]):
             given = inner
     match given:
-        case cst.Call(func=cst.Attribute(value=cst.Attribute() as part, attr=cst.Name("parameters")), args=[]):
+        case cst.Call(func=cst.Attribute(value=(cst.Attribute() | cst.Subscript()) as part, attr=cst.Name("parameters")), args=[]):
             return part
     return None
 
 
-def trained_whole(model: cst.BaseExpression, part: cst.Attribute, call: cst.Call, file: File) -> bool:
+def trained_whole(model: cst.BaseExpression, part: cst.Attribute | cst.Subscript, call: cst.Call, file: File) -> bool:
     """Whether the whole model runs in training while this one optimizer sees a strict part of it."""
     value = file.values.of(model)
     if value is None or value.kind != "module" or not (value.name or value.cls):
@@ -62,16 +114,25 @@ def trained_whole(model: cst.BaseExpression, part: cst.Attribute, call: cst.Call
         and isinstance(other.func, cst.Attribute)
         and other.func.attr.value in ("parameters", "named_parameters", "add_param_group", "children", "named_children")
         and file.text_of(other).startswith(f"{wanted}.")
+        and same_object(other, call, model, file)
         and not file.context.within(other, call)
     ]
-    if others or (value.cls is not None and not has_more(value.cls, part.attr.value, file)):
+    if others or (value.cls is not None and not has_more(value.cls, file.text_of(part).removeprefix(wanted).strip(".["), file)):
         return False
     return any(
         file.same(forward.func, model)
         or any(file.same(arg.value, model) for arg in forward.args if not file.context.within(forward, call))
         for forward in file.all(cst.Call)
-        if forward is not call and not is_plain_move(forward)
+        if forward is not call and not is_plain_move(forward) and same_object(forward, call, model, file)
     )
+
+
+def same_object(one: cst.CSTNode, other: cst.CSTNode, model: cst.CSTNode, file: File) -> bool:
+    """Whether the model's name means the same at two places: in one function, or through `self` in one class."""
+    if isinstance(model, cst.Name):
+        home = file.scopes.bound(model.value, file.scopes.around(other))
+        return file.scopes.bound(model.value, file.scopes.around(one)) is home
+    return file.calls.enclosing_class(one) is file.calls.enclosing_class(other)
 
 
 def is_plain_move(call: cst.Call) -> bool:

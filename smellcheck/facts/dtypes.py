@@ -53,6 +53,15 @@ class Dtypes:
                 return any(sides) and all(side or number for side, number in zip(sides, plain, strict=True))
         return False
 
+    def from_frame(self, node: cst.CSTNode) -> bool:
+        """Whether an expression surely is a data frame's numbers as an array: 64 bits wide unless it was told otherwise."""
+        match node:
+            case cst.Attribute(value=frame, attr=cst.Name(value="values")):
+                return self._file.values.kind(frame) in ("frame", "series")
+            case cst.Call(func=cst.Attribute(value=frame, attr=cst.Name(value="to_numpy")), args=[]):
+                return self._file.values.kind(frame) in ("frame", "series")
+        return False
+
     def _made(self, call: cst.Call, depth: int) -> bool:
         name = self._file.name(call.func)
         if any(arg.star for arg in call.args):

@@ -12,7 +12,7 @@ from .scopes import Definition
 from .tree import children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..file import File
 
@@ -48,6 +48,8 @@ class Value:
     """The class of this file that it is an instance of, or is."""
 
 
+#: How many expressions deep an answer is looked for.
+_DEEPEST = 60
 #: A value that is being worked out: `x = x.to(device)` in a loop says nothing new of `x`.
 _PENDING = Value("none", "pending")
 
@@ -58,6 +60,7 @@ class Values:
     def __init__(self, file: File) -> None:
         self._file = file
         self._known: dict[cst.CSTNode, Value | None] = {}
+        self._depth = 0
         self._defined: dict[Definition, Value | None] = {}
         self._attributes: dict[cst.ClassDef, dict[str, list[cst.CSTNode]]] = {}
         self._module_evidence: dict[str, list[cst.Name | cst.Attribute]] | None = None
@@ -65,8 +68,17 @@ class Values:
     def of(self, node: cst.CSTNode) -> Value | None:
         """The value of an expression, if sure."""
         if node not in self._known:
+            if self._depth > _DEEPEST:
+                return None
             self._known[node] = _PENDING
-            found = self._of(node)
+            self._depth += 1
+            try:
+                found = self._of(node)
+            finally:
+                self._depth -= 1
+                del self._known[node]
+            if found is _PENDING and self._depth:
+                return _PENDING  # not an answer to keep: it depends on what is being worked out
             self._known[node] = None if found is _PENDING else found
         return self._known[node]
 
@@ -83,8 +95,13 @@ class Values:
         """What one definition binds to its name, if sure."""
         if definition not in self._defined:
             self._defined[definition] = _PENDING
-            found = self._bound(definition)
-            self._defined[definition] = None if found is _PENDING else found
+            try:
+                found = self._bound(definition)
+            finally:
+                del self._defined[definition]
+            if found is _PENDING:
+                return _PENDING if self._depth else None
+            self._defined[definition] = found
         return self._defined[definition]
 
     def attribute_values(self, owner: cst.ClassDef, name: str) -> list[cst.CSTNode]:
@@ -253,8 +270,8 @@ class Values:
                 return found
             return None
         inner = self.of(node.value)
-        if inner is None:
-            return None
+        if inner is None or inner is _PENDING:
+            return inner
         if inner.kind == "module" and inner.cls is not None:
             return self._join([self.of(value) for value in self.attribute_values(inner.cls, node.attr.value)])
         if inner.kind in ("module",) and node.attr.value == "module":
@@ -322,6 +339,8 @@ class Values:
         owner = self.of(node.func.value)
         if owner is None:
             return Value("list") if method in ("splitlines", "readlines", "tolist") else None
+        if owner is _PENDING:
+            return _PENDING
         match owner.kind:
             case "module" | "loss":
                 if method in _MODULE_SAME:
@@ -371,8 +390,8 @@ class Values:
 
     def _of_subscript(self, node: cst.Subscript) -> Value | None:
         inner = self.of(node.value)
-        if inner is None:
-            return None
+        if inner is None or inner is _PENDING:
+            return inner
         if inner.kind in ("tensor", "output", "array"):
             return Value("tensor") if inner.kind != "array" else inner
         sliced = any(isinstance(element.slice, cst.Slice) for element in node.slice)
@@ -428,7 +447,10 @@ class Values:
     # -- joins and evidence --------------------------------------------------------------------
 
     def _join(self, values: Iterable[Value | None]) -> Value | None:
-        known = [value for value in values if value is not _PENDING]
+        given = list(values)
+        known = [value for value in given if value is not _PENDING]
+        if given and not known:
+            return _PENDING
         some = [value for value in known if value is not None and value.kind != "none"]
         if not some or any(value is None for value in known):
             return None
@@ -455,16 +477,24 @@ class Values:
                                 case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
                                     found.setdefault(name, []).append(node.value)
                                 case cst.Tuple(elements=elements):
-                                    for element in elements:
-                                        match element.value:
-                                            case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)):
-                                                found.setdefault(name, []).append(element.value)
+                                    self._unpacked_attributes(elements, node.value, found)
                     case cst.AnnAssign(target=cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name))):
                         if node.value is not None:
                             found.setdefault(name, []).append(node.value)
                 stack.extend(children(node))
             self._attributes[cls] = found
         return self._attributes[cls]
+
+    @staticmethod
+    def _unpacked_attributes(
+        elements: Sequence[cst.BaseElement], value: cst.BaseExpression, found: dict[str, list[cst.CSTNode]]
+    ) -> None:
+        given = value.elements if isinstance(value, cst.Tuple) and len(value.elements) == len(elements) else None
+        for index, element in enumerate(elements):
+            match element.value:
+                case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name)) as target:
+                    # Unpacked from what cannot be seen: the target itself stands for the unknown.
+                    found.setdefault(name, []).append(given[index].value if given is not None else target)
 
     def _evidence(self) -> dict[str, list[cst.Name | cst.Attribute]]:
         """Expressions on which a method is called that only modules have, by their last name."""

@@ -81,7 +81,7 @@ def _hunk(lines: Lines, first: int, last: int, edits: Sequence[TextEdit]) -> Hun
     while same < min(len(removed), len(added)) and removed[same] == added[same]:
         same += 1
     above = removed[same - 1 : same] if same else ([lines.line(first - 1)] if first > 1 else [])
-    return Hunk(first + same, tuple(above), tuple(removed[same:]), tuple(added[same:]))
+    return Hunk(first + same, tuple(line for line in above if line.strip()), tuple(removed[same:]), tuple(added[same:]))
 
 
 def _split(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from os.path import commonprefix
 
 from ..finding import Finding, TextFix
 from . import Look, Report
@@ -128,9 +129,17 @@ def _diff(changes: Iterable[Hunk], look: Look) -> Iterator[str]:
         ):
             for at, line in enumerate(group):
                 shown = "" if number is None else str(number + at)
-                code, _, rest = _fit(line, len(line), len(line), look.width - wide - 7)
-                changed = paint(style, f"{sign} {code}{rest}".rstrip())
+                seen = _seen(hunk, at) if sign != " " else 0
+                before, _, after = _fit(line, seen, seen, look.width - wide - 7)
+                changed = paint(style, f"{sign} {before}{after}".rstrip())
                 yield f"  {paint(DIM, f'{shown:>{wide}} {bar}')} {changed}"
+
+
+def _seen(hunk: Hunk, at: int) -> int:
+    """Where a changed line first differs from its counterpart: a long line is cut around that."""
+    if at >= min(len(hunk.removed), len(hunk.added)):
+        return 0
+    return len(commonprefix([hunk.removed[at], hunk.added[at]]))
 
 
 def _short(rows: list[str], look: Look) -> list[str]:

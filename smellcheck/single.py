@@ -1,0 +1,106 @@
+"""One file of a run: read, checked or fixed, written; whatever happens is an outcome, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .finding import Finding, Problem, SafetyName
+
+if TYPE_CHECKING:
+    from .engine import Checked
+    from .source import SourceError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file as a worker is told of it."""
+
+    path: Path
+    shown: str
+    #: The names of the rules to run, and of those among them that were asked for.
+    names: frozenset[str]
+    explicit: frozenset[str]
+    #: Which fixes to apply; none for a mere check.
+    safety: frozenset[SafetyName] = frozenset()
+    write: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file."""
+
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suppressed: int = 0
+    fixed: dict[str, int] = field(default_factory=dict)
+    #: The text that the findings point into, when there are any.
+    text: str = ""
+    #: The texts before and after fixing, when they differ.
+    change: tuple[str, str] | None = None
+
+
+def analyse(job: Job) -> Outcome:
+    """Check or fix one file; never raises."""
+    from .source import Source, SourceError
+
+    try:
+        source = Source.read(job.path)
+    except SourceError as error:
+        return Outcome(problems=(told(error, job.shown),))
+    outcome = examine(source.text, job)
+    if outcome.change is None or not job.write:
+        return outcome
+    try:
+        source.write(outcome.change[1])
+    except SourceError as error:
+        return unfixed(source.text, job, error)
+    return outcome
+
+
+def unfixed(text: str, job: Job, error: SourceError) -> Outcome:
+    """What to say of a text that could not be written as mended: it is as it was."""
+    outcome = examine(text, replace(job, safety=frozenset()))
+    return replace(outcome, problems=(*outcome.problems, told(error, job.shown)))
+
+
+def told(error: SourceError, shown: str) -> Problem:
+    """The problem of a file that could not be read or written."""
+    return Problem(shown, error.kind, error.message, error.line)
+
+
+def examine(text: str, job: Job) -> Outcome:
+    """Check or fix a text; never raises."""
+    from . import plugins
+    from .engine import check
+    from .mend import fix
+
+    rules = [rule for rule in plugins.rules() if rule.name in job.names]
+    try:
+        if not job.safety:
+            return _outcome(check(text, rules, job.shown, job.explicit), text, job)
+        mended = fix(text, rules, job.shown, job.explicit, job.safety, lambda found: found.rule in job.names)
+        outcome = _outcome(mended.checked, mended.text, job)
+        problems = tuple(dict.fromkeys((*outcome.problems, *_located(mended.problems, job))))
+        change = (text, mended.text) if mended.text != text else None
+        return replace(outcome, problems=problems, fixed=mended.fixed, change=change)
+    except (RecursionError, MemoryError) as error:
+        message = f"too large or too deeply nested to be checked ({type(error).__name__})"
+    except Exception as error:
+        message = f"smellcheck failed: {type(error).__name__}: {error}"
+    return Outcome(problems=(Problem(job.shown, "crash", message),))
+
+
+def _outcome(checked: Checked, text: str, job: Job) -> Outcome:
+    findings = tuple(
+        replace(finding, path=job.shown) for finding in checked.findings if finding.rule in job.names
+    )
+    return Outcome(
+        findings, _located(checked.problems, job), checked.suppressed, text=text if findings else ""
+    )
+
+
+def _located(problems: Sequence[Problem], job: Job) -> tuple[Problem, ...]:
+    return tuple(replace(problem, path=job.shown) for problem in problems)

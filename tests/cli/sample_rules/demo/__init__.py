@@ -1,0 +1,1 @@
+"""Rules about a framework that does not exist."""

@@ -1,0 +1,16 @@
+"""Calls `demo.advise`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Smell, rule
+
+
+@rule(imports="demo", practice="hardware", level="advice")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    match call.func:
+        case cst.Attribute(value=cst.Name("demo"), attr=cst.Name("advise")):
+            yield Smell(call, "something is absent")
