@@ -150,9 +150,6 @@ for _command in commands.COMMANDS:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
-    import smellcheck
-
-    assert smellcheck.rule  # TEMPORARY: the word, before the module of the same name takes its place
     from .plugins import PluginError
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -124,7 +125,7 @@ def resolver(chosen: Chosen) -> Resolve:
     def closest(directory: Path) -> Settings | ConfigError | None:
         for name in FILE_NAMES:
             path = directory / name
-            found = of_file(path) if path.is_file() else None
+            found = of_file(path) if os.path.isfile(path) else None
             if found is not None:
                 return found
         return closest(directory.parent) if directory.parent != directory else None
@@ -158,7 +159,7 @@ def _of_user(
     from platformdirs import user_config_path
 
     path = user_config_path("smellcheck") / "smellcheck.toml"
-    found = of_file(path) if path.is_file() else None
+    found = of_file(path) if os.path.isfile(path) else None
     return replace(found, root=cwd) if isinstance(found, Settings) else found
 
 

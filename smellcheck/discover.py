@@ -49,7 +49,7 @@ def discover(paths: Sequence[str], cwd: Path, resolve: Resolve, exclude: tuple[s
         for target in walk.start(given):
             path = target.path
             real = str(Path(real_directory(path.parent), path.name))
-            real = os.path.realpath(real) if path.is_symlink() else real
+            real = os.path.realpath(real) if os.path.islink(path) else real
             reached.append((show(Path(real), Path(here)) != target.shown, target.shown, real, target))
     once: dict[str, Target] = {}
     # A file that is also reached through a link is reported under its own name.
@@ -74,7 +74,7 @@ def is_excluded(path: Path, cwd: Path, settings: Settings, exclude: tuple[str, .
             step.is_relative_to(settings.root) or step.is_relative_to(cwd)
         ):
             continue
-        if _excluded(step, cwd, settings, exclude, is_dir=step != path or step.is_dir()):
+        if _excluded(step, cwd, settings, exclude, is_dir=step != path or os.path.isdir(step)):
             return True
     return False
 
@@ -96,13 +96,13 @@ class _Walk:
         if not os.path.lexists(path):
             self.fail(path, "no such file or directory")
             return
-        directory = path if path.is_dir() else path.parent
+        directory = path if os.path.isdir(path) else path.parent
         settings = self.settle(directory)
         if settings is None or (
             settings.force_exclude and is_excluded(path, self.cwd, settings, self.exclude)
         ):
             return
-        if not path.is_dir():
+        if not os.path.isdir(path):
             yield from self.file(path, settings)
             return
         if path.suffix in SUFFIXES and not given.endswith(("/", os.sep)):
@@ -187,7 +187,7 @@ def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
 def _ignores_above(directory: Path) -> Ignores:
     """What the ignore files say from the root of the repository down to the directory, itself left out."""
     above = list(directory.parents)
-    roots = [at for at, parent in enumerate([directory, *above]) if (parent / ".git").exists()]
+    roots = [at for at, parent in enumerate([directory, *above]) if os.path.exists(parent / ".git")]
     if not roots:
         return ()
     inside = above[: roots[0]]

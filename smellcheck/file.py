@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from .facts.dtypes import Dtypes
 from .facts.grad import Grad
 from .facts.gathering import Gatherings
 from .facts.graph import Graph
+from .facts.items import Items
 from .facts.names import Names
 from .facts.phase import Phase
 from .facts.samples import Samples
@@ -96,6 +97,11 @@ class File:
     def samples(self) -> Samples:
         """What runs once for each item of a collection."""
         return Samples(self)
+
+    @cached_property
+    def items(self) -> Items:
+        """What repeated calls are given."""
+        return Items(self)
 
     @cached_property
     def gatherings(self) -> Gatherings:
@@ -205,16 +211,17 @@ class File:
             return Edit((call.args[-1].value, "end"), (call.args[-1].value, "end"), f", {text}")
         return Edit((call.func, "end"), (call, "end"), f"({text})")
 
-    def wrap(self, statement: cst.CSTNode, header: str) -> tuple[Edit, ...] | None:
-        """Put a statement under `header:` one level deeper; `None` when a string of several lines forbids it."""
-        for node in descend(statement):
-            if isinstance(node, cst.SimpleString | cst.FormattedString) and "\n" in self.text_of(node):
-                return None
+    def wrap(self, statements: Sequence[cst.CSTNode], header: str) -> tuple[Edit, ...] | None:
+        """Put neighbouring statements under `header:` one level deeper; `None` when a string of several lines forbids it."""
+        for statement in statements:
+            for node in descend(statement):
+                if isinstance(node, cst.SimpleString | cst.FormattedString) and "\n" in self.text_of(node):
+                    return None
         step = self.module.default_indent
-        anchor = self._first(statement)
+        first, last = self._first(statements[0]), statements[-1]
         return (
-            self.insert_line_before(statement, f"{header}:"),
-            Edit((anchor, "line-start"), (statement, "line-end"), step, kind="indent"),
+            self.insert_line_before(statements[0], f"{header}:"),
+            Edit((first, "line-start"), (last, "line-end"), step, kind="indent"),
         )
 
     def indent(self, node: cst.CSTNode) -> str:

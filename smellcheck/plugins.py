@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 import re
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 from .rule import PRACTICES, Rule
 
@@ -56,7 +58,11 @@ def _load_module(name: str) -> Rule:
         module = importlib.import_module(name)
     except Exception as error:
         raise PluginError(f"cannot load rule module {name}: {type(error).__name__}: {error}") from error
-    rules = [value for value in vars(module).values() if isinstance(value, Rule) and value.check.__module__ == name]
+    return _only_rule(module)
+
+
+def _only_rule(module: ModuleType) -> Rule:
+    rules = [value for value in vars(module).values() if isinstance(value, Rule) and value.check.__module__ == module.__name__]
     if len(rules) != 1:
         raise PluginError(f"{module.__file__}: a rule module defines exactly one @rule, this one defines {len(rules)}")
     (rule,) = rules
@@ -70,9 +76,29 @@ def _load_module(name: str) -> Rule:
 
 
 def rule_of(page: Path) -> Rule | None:
-    """The rule that a page belongs to, installed or, in a plug-in under development, loaded from beside it."""
+    """The rule whose page this is: an installed one, or one under development beside the page; `None` for other Markdown.
+
+    Raises `PluginError` when the module beside the page looks like a rule and does not load.
+    """
     wanted = page.with_suffix(".py").resolve()
     for rule in rules():
         if rule.path.resolve() == wanted:
             return rule
-    return None
+    if not wanted.is_file() or "smellcheck" not in wanted.read_text(encoding="utf-8", errors="replace"):
+        return None
+    return _load_file(wanted)
+
+
+@cache
+def _load_file(path: Path) -> Rule:
+    # By its place, not by name: the folder of a family may be called like the framework that it is about.
+    name = f"{path.parent.parent.name}.{path.parent.name}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PluginError(f"cannot load rule module {path}: {type(error).__name__}: {error}") from error
+    return _only_rule(module)

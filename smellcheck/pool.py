@@ -18,8 +18,10 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Seconds that one file may take before its worker is given up.
-TIME_LIMIT = 60.0
+#: Forking is fast and starts no interpreter, which would put the current directory on its path.
+FORKS = sys.platform == "linux"
+#: Seconds that an item may take before its worker is given up, and its weight for which one more is granted.
+TIME_LIMIT, WEIGHT_PER_SECOND = 20.0, 50_000
 #: Deeply nested code overflows the default stack, and that ends the process. Only address space is reserved.
 _STACKS = (256 << 20, 64 << 20, 0)
 _RECURSION = 200_000
@@ -93,14 +95,14 @@ def share_out(
     workers: int,
     weights: Sequence[int],
     done: Callable[[], None],
-    limit: float = TIME_LIMIT,
 ) -> list[R]:
     """Do all items in worker processes; results in the order of the items.
 
-    `died(item, kind, message)` gives the result of an item whose worker crashed or took longer than `limit`
-    seconds.
+    `died(item, kind, message)` gives the result of an item whose worker crashed, or took longer than
+    `TIME_LIMIT` seconds and one more for so much weight.
     """
     results: dict[int, R] = {}
+    limits = [TIME_LIMIT + weight / WEIGHT_PER_SECOND for weight in weights]
     # Heavy items first, or the last worker works alone.
     pending = deque(sorted(range(len(items)), key=lambda at: -weights[at]))
     crew: list[_Worker[T]] = []
@@ -111,8 +113,8 @@ def share_out(
             for worker in crew:
                 if not worker.batch and pending:
                     worker.give(_batch(pending, weights), items)
-            for worker in _reporting(crew, limit):
-                kind, message = _listen(worker, results, done, limit)
+            for worker in _reporting(crew, limits):
+                kind, message = _listen(worker, results, done, limits)
                 if not kind:
                     continue
                 crew.remove(worker)
@@ -139,6 +141,9 @@ class _Worker(Generic[T]):
     batch: deque[int] = field(default_factory=deque)
     since: float = 0.0
 
+    def late(self, limits: Sequence[float]) -> bool:
+        return bool(self.batch) and time.monotonic() - self.since > limits[self.batch[0]]
+
     def give(self, batch: list[int], items: Sequence[T]) -> None:
         self.batch.extend(batch)
         self.since = time.monotonic()
@@ -161,17 +166,14 @@ def _batch(pending: deque[int], weights: Sequence[int]) -> list[int]:
     return batch
 
 
-def _reporting(crew: list[_Worker[T]], limit: float) -> list[_Worker[T]]:
+def _reporting(crew: list[_Worker[T]], limits: Sequence[float]) -> list[_Worker[T]]:
     """The workers that have something to say, died or are late."""
-    ready = connection.wait([worker.pipe for worker in crew], timeout=min(1.0, limit))
-    now = time.monotonic()
-    return [
-        worker for worker in crew if worker.pipe in ready or (worker.batch and now - worker.since > limit)
-    ]
+    ready = connection.wait([worker.pipe for worker in crew], timeout=0.5)
+    return [worker for worker in crew if worker.pipe in ready or worker.late(limits)]
 
 
 def _listen(
-    worker: _Worker[T], results: dict[int, R], done: Callable[[], None], limit: float
+    worker: _Worker[T], results: dict[int, R], done: Callable[[], None], limits: Sequence[float]
 ) -> tuple[str, str]:
     """Take what a worker has to say; the kind and the words of its end, empty while it lives."""
     try:
@@ -184,8 +186,8 @@ def _listen(
     except Exception:  # a broken pipe, or the torn last words of a worker that was killed
         worker.process.join(1)
         return "crash", _obituary(worker.process.exitcode)
-    if worker.batch and time.monotonic() - worker.since > limit:
-        return "timeout", f"not finished after {limit:g} seconds"
+    if worker.late(limits):
+        return "timeout", f"not finished after {limits[worker.batch[0]]:.0f} seconds"
     return "", ""
 
 
@@ -197,14 +199,12 @@ def _obituary(code: int | None) -> str:
 
 
 def _hire(work: Callable[[T], R], crew: Sequence[_Worker[T]]) -> _Worker[T]:
-    # Forking is fast and starts no interpreter, which would put the current directory on its path.
-    forks = sys.platform == "linux"
-    context: Any = get_context("fork" if forks else "spawn")
-    if not forks:
+    context: Any = get_context("fork" if FORKS else "spawn")
+    if not FORKS:
         os.environ.setdefault("PYTHONSAFEPATH", "1")
     here, there = context.Pipe()
     # What a fork inherits would keep the other workers' pipes open after our own end.
-    inherited = [here, *(worker.pipe for worker in crew)] if forks else []
+    inherited = [here, *(worker.pipe for worker in crew)] if FORKS else []
     process = context.Process(target=_serve, args=(there, inherited, work), daemon=True)
     process.start()
     there.close()

@@ -87,7 +87,7 @@ def rule(
             practice=practice,
             level=level,
             preview=preview,
-            summary=(typing.cast("str", getattr(__import__("sys").modules[module], "__doc__", "")) or "").strip(),
+            summary=(check.__globals__.get("__doc__") or "").strip(),
             check=check,
             nodes=_subscription(check),
             calls=frozenset((calls,) if isinstance(calls, str) else calls),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import pool
@@ -16,12 +15,12 @@ from .discover import Target, covers, discover, is_excluded, show
 from .finding import LEVELS, Finding, Problem, SafetyName
 from .report import Card, Report
 from .selection import NOTHING, Layer, Selection, SelectorError, choose, ignored
-from .single import Job, Outcome, analyse, examine, told, unfixed
+from .single import Job, Outcome, analyse, told, unfixed
 
 if TYPE_CHECKING:
     from .rule import Rule
 
-#: Below both, starting processes costs more than it saves.
+#: Below both, sharing out costs more than it saves.
 SMALL_FILES, SMALL_BYTES = 32, 200_000
 
 Progress = Callable[[int, int], None]
@@ -72,8 +71,8 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
         source = Source.decode(data, path)
     except SourceError as error:
         return plan.report([target], [Outcome(problems=(told(error, target.shown),))], {}), data
-    job = plan.settled_job(target)
-    outcome = pool.deeply(lambda: examine(source.text, job))
+    job = replace(plan.settled_job(target), text=source.text)
+    (outcome,) = _do([job], 1, options.progress)
     try:
         mended = source.encode(outcome.change[1]) if outcome.change else data
     except SourceError as error:
@@ -202,19 +201,25 @@ def _do(jobs: Sequence[Job], workers: int, progress: Progress) -> list[Outcome]:
         finished += 1
         progress(finished, len(jobs))
 
-    weights = [_weight(job.path) for job in jobs]
+    if not jobs:
+        return []
+    weights = [_weight(job) for job in jobs]
+    crew = workers or pool.processors()
     if workers < 2 and len(jobs) < SMALL_FILES and sum(weights) < SMALL_BYTES:
-        return pool.in_turn(jobs, analyse, done) if jobs else []
-    # Imported once here, the parser need not be imported by every process that is forked.
-    import libcst  # noqa: F401
+        if not pool.FORKS:
+            return pool.in_turn(jobs, analyse, done)
+        # Even a single file may hang or end the process that checks it, and a fork costs milliseconds.
+        crew = 1
+    # Imported once here, the parser and the engine need not be imported by every process that is forked.
+    from . import file, mend  # noqa: F401
 
-    crew = min(workers or pool.processors(), len(jobs))
+    crew = min(crew, len(jobs))
     return pool.share_out(jobs, analyse, _died, workers=crew, weights=weights, done=done)
 
 
-def _weight(path: Path) -> int:
+def _weight(job: Job) -> int:
     try:
-        return os.stat(path).st_size
+        return os.stat(job.path).st_size if job.text is None else len(job.text)
     except OSError:
         return 0
 

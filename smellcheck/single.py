@@ -26,6 +26,8 @@ class Job:
     #: Which fixes to apply; none for a mere check.
     safety: frozenset[SafetyName] = frozenset()
     write: bool = True
+    #: The text itself, when it stands in no file.
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def analyse(job: Job) -> Outcome:
     """Check or fix one file; never raises."""
     from .source import Source, SourceError
 
+    if job.text is not None:
+        return examine(job.text, job)
     try:
         source = Source.read(job.path)
     except SourceError as error:

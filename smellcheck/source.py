@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 #: Larger files are no code that a person wrote.
 LIMIT = 5_000_000
@@ -123,8 +124,8 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         raise SourceError("io-error", (error.strerror or str(error)).lower()) from error
-    except ValueError as error:  # a path with a NUL in it
-        raise SourceError("io-error", str(error)) from error
+    except ValueError as error:
+        raise SourceError("io-error", "has a NUL in its path") from error
 
 
 def _line(before: bytes) -> int:
@@ -195,16 +196,15 @@ def _unchanged(target: str, old: bytes) -> None:
 
 def _replace(target: str, old: bytes, new: bytes, info: os.stat_result) -> bool:
     """Write a new file and put it in the place of the old one; False where that is not allowed."""
-    staged = None
+    staged = _beside(os.path.dirname(target))
     try:
-        staged = _stage(os.path.dirname(target), new)
+        _create(staged, new)
         _dress(staged, target, info)
         _unchanged(target, old)
         os.replace(staged, target)
     except BaseException as error:
-        if staged is not None:
-            with suppress(OSError):
-                os.unlink(staged)
+        with suppress(OSError):
+            os.unlink(staged)
         if isinstance(error, OSError) and error.errno in _IRREPLACEABLE:
             return False
         raise
@@ -218,19 +218,18 @@ def _replace(target: str, old: bytes, new: bytes, info: os.stat_result) -> bool:
     return True
 
 
-def _stage(directory: str | None, data: bytes) -> str:
+def _beside(folder: str) -> str:
+    """A name that nobody can guess; it is known before the file exists, so that an interrupt leaves none."""
+    return os.path.join(folder, f".smellcheck-{token_hex(8)}.tmp")
+
+
+def _create(name: str, data: bytes) -> None:
     """A new file with these bytes, on the disk."""
-    handle, name = tempfile.mkstemp(".tmp", ".smellcheck-", directory)
-    try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-    return name
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    with open(os.open(name, flags, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _dress(staged: str, target: str, info: os.stat_result) -> None:
@@ -247,9 +246,10 @@ def _dress(staged: str, target: str, info: os.stat_result) -> None:
 
 def _overwrite(target: str, old: bytes, new: bytes) -> None:
     """Write into the file itself, a copy of the old bytes aside until it is whole again."""
-    backup = _stage(None, old)
+    backup = _beside(tempfile.gettempdir())
     whole = True
     try:
+        _create(backup, old)
         with open(target, "r+b", buffering=0) as file:
             if file.read() != old:
                 raise SourceError("io-error", "has changed since it was read")
@@ -267,7 +267,8 @@ def _overwrite(target: str, old: bytes, new: bytes) -> None:
         raise SourceError("io-error", f"is half-written; what it held is in {backup}") from error
     finally:
         if whole:
-            os.unlink(backup)
+            with suppress(OSError):
+                os.unlink(backup)
 
 
 def _fill(handle: int, data: bytes) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from smellcheck import File, Fix, Smell, rule
+from smellcheck import Edit, File, Fix, Smell, rule
 
 _METHODS = {"encoder": {"encode", "encode_query", "encode_document"}, "cross-encoder": {"predict"}}
 
@@ -14,18 +14,16 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: kind(func, file) is not None)
     if each is None:
         return
-    what, item, unit = kind(each.func, file), each.item, call
-    pairs = what == "cross-encoder"
+    pairs = kind(each.func, file) == "cross-encoder"
+    item: cst.BaseExpression | None = each.item
+    unit: cst.CSTNode | None = call
     if isinstance(item, cst.List) and len(item.elements) == 1:
-        # The result of a list of one is a list of one, too: only what is taken from it compares.
-        item = item.elements[0].value
-        match file.parent(call):
-            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value="0")))]) as first:
-                unit = first
-    if not (is_pair(item) if pairs else file.samples.is_text(each)):
+        # A list of one gives a list of one: only what is taken from it compares with a result of many.
+        item, unit = item.elements[0].value, file.items.first_of(call)
+    if not (is_pair(item) if pairs else file.items.is_text(each)):
         return
-    edits = ()
-    if unit is not call or item is each.item:
+    edits: tuple[Edit, ...] = ()
+    if unit is not None and not any(arg.keyword and arg.keyword.value == "batch_size" for arg in call.args):
         given = "score" if pairs else "embedding"
         edits = file.gatherings.batched(each, unit=unit, item=item, given=given)
     fix = Fix.unsafe(f"Give the model all {'pairs' if pairs else 'texts'} at once", *edits) if edits else None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from smellcheck import File, Fix, Smell, rule
+from smellcheck import Edit, File, Fix, Smell, rule
 
 _PREDICTS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"}
 _TRANSFORMS = {"transform", "inverse_transform"}
@@ -15,16 +15,14 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: is_method(func, _PREDICTS | _TRANSFORMS, file))
     if each is None or each.call is None or each.item is None or feeds(each.call, file):
         return
-    row = file.samples.one_of(each.item)
+    row = file.items.one_of(each.item)
     if row is None:
         return
-    edits, around = (), wrapping(each.item, file)
-    match file.parent(call):
-        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value="0")))]) as first if around:
-            given = "row" if is_method(each.func, _TRANSFORMS, file) else "prediction"
-            edits = file.gatherings.batched(
-                each, unit=first, item=row, given=given, bare=("list", "tuple", "array"), around=around
-            )
+    edits: tuple[Edit, ...] = ()
+    first, around = file.items.first_of(call), wrapping(each.item, file)
+    if first is not None and around is not None:
+        given = "row" if is_method(each.func, _TRANSFORMS, file) else "prediction"
+        edits = file.gatherings.batched(each, unit=first, item=row, given=given, arrays=True, around=around)
     fix = Fix.unsafe("Hand over all rows at once", *edits) if edits else None
     yield Smell(call, f"`{file.text_of(each.func)}` pays for a whole call to answer for one row", fix)
 
@@ -38,25 +36,27 @@ def is_method(func: cst.BaseExpression, names: set[str], file: File) -> bool:
 
 
 def feeds(call: cst.Call, file: File) -> bool:
-    """Whether a row is only transformed here for the prediction of the same round, which is then what to report."""
+    """Whether a row is only transformed for the prediction of the same round, which is what to report."""
     if not is_method(call.func, _TRANSFORMS, file):
         return False
-    loops = file.context.loops(call)
+    loops = file.context.loops(call)[:1]
     return any(
-        is_method(other.func, _PREDICTS, file) and (file.context.within(call, other) or file.context.within(other, loops[0].node))
+        file.context.within(call, other) or (loops and file.context.loops(other)[:1] == loops)
         for other in file.all(cst.Call)
-        if loops or file.context.within(call, other)
+        if is_method(other.func, _PREDICTS, file)
     )
 
 
 def wrapping(item: cst.BaseExpression, file: File) -> str | None:
-    """What stands around the list of rows in place of that around one: nothing, or another estimator's transform."""
+    """What the list of all rows is put into, instead of the batch of one; `None` when that is not known."""
     match item:
-        case cst.Call(func=cst.Attribute(attr=cst.Name(value="transform")) as func, args=[cst.Arg(value=inner)]):
+        case cst.Call(
+            func=cst.Attribute(attr=cst.Name(value="transform")) as func, args=[cst.Arg(value=inner)]
+        ):
             around = wrapping(inner, file)
             return f"{file.text_of(func)}({around})" if around else None
         case cst.Call(func=cst.Attribute(attr=cst.Name(value="reshape"))) | cst.List() | cst.Subscript():
             return "{}"
-        case cst.Call():
-            return "{}" if file.name(item.func) in ("numpy.array", "numpy.asarray", "numpy.expand_dims") else None
+        case cst.Call() if file.name(item.func) in ("numpy.array", "numpy.asarray", "numpy.expand_dims"):
+            return "{}"
     return None

@@ -22,12 +22,12 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         model = call.func.value if is_method(call) else call.func
         if file.context.in_test(call) or frozen(model, file) or asks_for_gradients(model, file) or file.grad.mode(call) != "on":
             continue
+        if any(file.context.within(call, other) for other in reported):
+            continue
         region = inference(call, model, function, file)
-        if region is None or file.graph.fate(call, function.body if function else region) != "dropped":
+        if not region or file.graph.fate(call, [function.body] if function else region) != "dropped":
             continue
-        if any(region is other or file.context.within(region, other) for other in reported):
-            continue
-        reported.append(region)
+        reported += region
         yield Smell(call, f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads", fix(call, region, function, file))
         if function is not None:
             return
@@ -38,7 +38,7 @@ def is_method(call: cst.Call) -> bool:
     return isinstance(call.func, cst.Attribute) and call.func.attr.value in _FORWARDS
 
 
-def forwards(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[cst.Call]:
+def forwards(body: cst.CSTNode, file: File) -> Iterator[cst.Call]:
     """The calls of sure modules that stand directly in a function or the module."""
     for node in file.calls.own_nodes(body):
         if isinstance(node, cst.Call) and (
@@ -47,8 +47,11 @@ def forwards(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[cst.Cal
             yield node
 
 
-def inference(call: cst.Call, model: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> cst.CSTNode | None:
-    """The statement within which a call surely is inference, or `None`: after `.eval()`, or cut at once."""
+def inference(call: cst.Call, model: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> list[cst.CSTNode]:
+    """The neighbouring statements, from that of the call to the last forward, that surely are inference.
+
+    Sure is what follows `.eval()` in the same block, and what is cut from its graph at once. Empty when not sure.
+    """
     for child, above in file.context.ancestors(call):
         if not isinstance(above, cst.IndentedBlock | cst.Module):
             continue
@@ -57,14 +60,18 @@ def inference(call: cst.Call, model: cst.CSTNode, function: cst.FunctionDef | No
         if switched is None:
             continue
         if sets_mode(switched, model, file) == "train":
-            return None
+            return []
         after = above.body[above.body.index(switched) + 1 :]
         until = next((i for i, s in enumerate(after) if sets_mode(s, model, file) == "train"), len(after))
-        return None if file.phase.needs_graph(after[:until]) else child
+        if file.phase.needs_graph(after[:until]):
+            return []
+        rest = after[after.index(child) : until]
+        last = max(i for i, s in enumerate(rest) if s is child or any(True for _ in forwards(s, file)))
+        return list(rest[: last + 1])
     if file.phase.file_trains if function is None else file.phase.function_trains(function):
-        return None
+        return []
     elsewhere = file.graph.straight_cut(call) or (set_to_eval(model, file) and not file.phase.file_trains)
-    return file.context.statement(call) if elsewhere else None
+    return [file.context.statement(call)] if elsewhere else []
 
 
 def sets_mode(statement: cst.CSTNode, model: cst.CSTNode, file: File) -> str | None:
@@ -123,10 +130,10 @@ def frozen(model: cst.CSTNode, file: File) -> bool:
     )
 
 
-def fix(call: cst.Call, region: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> Fix | None:
-    """A decorator where the whole function is inference, otherwise a `with` around the statement."""
+def fix(call: cst.Call, region: list[cst.CSTNode], function: cst.FunctionDef | None, file: File) -> Fix | None:
+    """A decorator where the whole function is inference, otherwise a `with` around the statements."""
     whole = function is not None and plain(function, file) and not file.phase.function_trains(function)
-    at = function if whole else region
+    at = function if whole else region[0]
     spelled = file.names.local_name("torch.no_grad", at)
     imports = () if spelled else ("torch",)
     spelled = spelled or "torch.no_grad"
@@ -135,10 +142,10 @@ def fix(call: cst.Call, region: cst.CSTNode, function: cst.FunctionDef | None, f
         edits = (Edit((function, "line-start"), (function, "line-start"), f"{file.indent(function)}@{spelled}()\n"),)
         title = f"Decorate `{function.name.value}` with `{spelled}()`"
     else:
-        if pauses(region, file):
-            region = file.context.statement(call)
-        edits = None if pauses(region, file) else file.wrap(region, f"with {spelled}()")
-        title = f"Put the statement under `{spelled}()`"
+        if any(pauses(statement, file) for statement in region):
+            region = [file.context.statement(call)]
+        edits = None if pauses(region[0], file) else file.wrap(region, f"with {spelled}()")
+        title = f"Put the statement{'s' if len(region) > 1 else ''} under `{spelled}()`"
     if edits is None:
         return None
     made = Fix.safe if forward_is_plain(call, file) else Fix.unsafe

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from smellcheck import File, Fix, Smell, rule
+from smellcheck import Edit, File, Fix, Smell, rule
 
-# What a pipeline gives for one text alone, spelled with what it gives for that text in a list. Tasks whose results
-# change in a batch are left out: padding shows in features, and sampling draws other numbers.
+# What a pipeline gives for one text alone, spelled with what it gives for that text in a list. Tasks whose
+# results change in a batch are left out: padding shows in features, and sampling draws other numbers.
 _GIVES = {
     "text-classification": "[result]",
     "sentiment-analysis": "[result]",
@@ -21,28 +21,30 @@ _GIVES = {
 @rule(imports="transformers", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: file.values.kind(func) == "pipeline")
-    if each is None or not file.samples.is_text(each):
+    if each is None or not file.items.is_text(each):
         return
     made = file.values.of(each.func)
     built = made.made if made is not None else None
-    edits = ()
-    if isinstance(built, cst.Call) and (given := alone(call, built, file)):
-        item, unit = each.item, call
+    given = alone(call, built, file) if isinstance(built, cst.Call) else None
+    edits: tuple[Edit, ...] = ()
+    if isinstance(built, cst.Call) and given:
+        item = each.item
+        unit: cst.CSTNode = call
         if isinstance(item, cst.List):
             given, item = "[result]", item.elements[0].value
-        if given == "[result]" and (taken := first(call, file)) is not None:
+        if given == "[result]" and (taken := file.items.first_of(call)) is not None:
             given, unit = "result", taken
-        sized = {"batch_size"} & {arg.keyword.value for arg in (*call.args, *built.args) if arg.keyword}
-        edits = file.gatherings.batched(
-            each, unit=unit, item=item, given=given, listed=True, extra=() if sized else ("batch_size=8",)
-        )
+        extra = () if file.argument(call, "batch_size") or many(built, file) else ("batch_size=8",)
+        edits = file.gatherings.batched(each, unit=unit, item=item, given=given, listed=True, extra=extra)
     fix = Fix.unsafe("Give the pipeline the whole list", *edits) if edits else None
     yield Smell(call, "the pipeline runs its model on one item at a time", fix)
 
 
 def alone(call: cst.Call, built: cst.Call, file: File) -> str | None:
-    """What the call gives for one text, spelled with `result`, its result in a list of texts; `None` when not sure."""
-    if any(arg.star or (arg.keyword and arg.keyword.value == "return_all_scores") for arg in (*call.args, *built.args)):
+    """What the call gives for one text, spelled with `result`, which it gives for that text in a list."""
+    names = {arg.keyword.value for arg in (*call.args, *built.args) if arg.keyword}
+    size = file.argument(call, "batch_size")
+    if "return_all_scores" in names or any(arg.star for arg in (*call.args, *built.args)) or is_one(size):
         return None
     task = file.argument(built, "task", position=0)
     gives = _GIVES.get(task.value.raw_value) if task and isinstance(task.value, cst.SimpleString) else None
@@ -50,11 +52,11 @@ def alone(call: cst.Call, built: cst.Call, file: File) -> str | None:
     return "result" if gives and file.argument(call, "top_k") else gives
 
 
-def first(call: cst.Call, file: File) -> cst.CSTNode | None:
-    """`call[0]`, where that is what the code takes of a call."""
-    match file.parent(call):
-        case cst.Subscript(
-            slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value="0")))]
-        ) as taken:
-            return taken
-    return None
+def many(built: cst.Call, file: File) -> bool:
+    """Whether the pipeline was built to batch."""
+    size = file.argument(built, "batch_size")
+    return size is not None and not is_one(size)
+
+
+def is_one(size: cst.Arg | None) -> bool:
+    return size is not None and isinstance(size.value, cst.Integer) and size.value.value == "1"

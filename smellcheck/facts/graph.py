@@ -9,16 +9,21 @@ import libcst as cst
 from .tree import descend
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..file import File
 
 Fate = Literal["dropped", "escapes", "absent"]
 
+# What only looks at a result: demonstrations print it.
+_LOOKS = {"size", "shape", "dim", "ndim", "dtype", "device", "numel", "type", "requires_grad"}
 # What gives a value without a graph, as a method or as a function of torch.
 _CUTS = {
-    "detach", "item", "argmax", "argmin", "tolist", "data", "argsort", "size", "shape", "dim", "eq", "ne", "gt", "lt",
+    "detach", "item", "argmax", "argmin", "tolist", "data", "argsort", "eq", "ne", "gt", "lt",
     "ge", "le", "topk_indices", "long", "int", "bool", "nonzero", "multinomial", "detach_", "round", "sign", "bincount",
 }  # fmt: skip
-_CUT_FUNCTIONS = {"torch.argmax", "torch.argmin", "torch.argsort", "torch.eq", "torch.gt", "torch.lt", "torch.multinomial", "float", "int", "len", "print", "str", "bool", "round", "isinstance", "type"}
+_CUT_FUNCTIONS = {"torch.argmax", "torch.argmin", "torch.argsort", "torch.eq", "torch.gt", "torch.lt", "torch.multinomial", "float", "int", "bool", "round"}
+_LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
 
 class Graph:
@@ -44,14 +49,25 @@ class Graph:
                     return True
                 case cst.Arg() | cst.BinaryOperation() | cst.UnaryOperation() | cst.Subscript():
                     pass
-                case cst.FormattedStringExpression():
-                    return True
                 case _:
                     return False
             current = above
         return False
 
-    def fate(self, call: cst.CSTNode, region: cst.CSTNode) -> Fate:
+    def looked_at(self, node: cst.CSTNode) -> bool:
+        """Whether the expression a value stands in only looks at it: its shape, its type, a print of it."""
+        current = node
+        while isinstance(above := self._file.parent(current), cst.Attribute | cst.Call | cst.Arg | cst.Subscript | cst.FormattedStringExpression):
+            if isinstance(above, cst.FormattedStringExpression):
+                return True
+            if isinstance(above, cst.Attribute) and above.attr.value in _LOOKS:
+                return True
+            if isinstance(above, cst.Call) and above.func is not current and self._builtin(above.func) in _LOOK_FUNCTIONS:
+                return True
+            current = above
+        return False
+
+    def fate(self, call: cst.CSTNode, region: Sequence[cst.CSTNode]) -> Fate:
         """What becomes of a forward's result within a piece of code.
 
         `absent` means that the code converts it with `.numpy()` before cutting it, which raises for a value with a
@@ -59,65 +75,78 @@ class Graph:
         """
         if self.straight_cut(call):
             return "dropped"
-        tainted: set[str] = set()
+        tainted: dict[str, bool] = {}
         first = self._flows(call, tainted)
         if first is not None:
             return first
         # Twice: what a loop's end taints, its beginning may read.
         for _ in range(2):
-            for node in descend(region, into_functions=False):
+            for node in (below for part in region for below in descend(part, into_functions=False)):
                 if isinstance(node, cst.Name) and node.value in tainted and self._is_use(node):
-                    if self.straight_cut(node):
+                    if self.straight_cut(node) or self.looked_at(node):
                         continue
                     fate = self._flows(node, tainted)
                     if fate is not None:
                         return fate
         return "dropped"
 
-    def _flows(self, node: cst.CSTNode, tainted: set[str]) -> Fate | None:
-        """Taints what a value flows into; an answer when it leaves or cannot have had a graph."""
-        current = node
+    def _flows(self, node: cst.CSTNode, tainted: dict[str, bool]) -> Fate | None:
+        """Taints what a value flows into; an answer when it leaves or cannot have had a graph.
+
+        `tainted` says of each name whether it surely holds a graph: what a function out of sight made of one may not.
+        """
+        current, sure = node, tainted.get(node.value, True) if isinstance(node, cst.Name) else True
         while (above := self._file.parent(current)) is not None:
             match above:
                 case cst.Attribute(attr=cst.Name(value="numpy")) if above.value is current:
-                    return "absent"
-                case cst.Call(func=func) if func is not current and (self._file.name(func) or "") in ("numpy.array", "numpy.asarray"):
+                    if sure:
+                        return "absent"
+                case cst.Call(func=func) if sure and func is not current and (self._file.name(func) or "") in ("numpy.array", "numpy.asarray"):
                     return "absent"
                 case cst.Call(func=cst.Attribute(value=cst.Name(value=holder), attr=cst.Name(value="append" | "extend" | "add" | "insert" | "update"))):
                     if self._given(above.func.value):
                         return "escapes"
-                    tainted.add(holder)
+                    tainted[holder] = sure
                     return None
                 case cst.Call(func=cst.Attribute(value=cst.Attribute(), attr=cst.Name(value="append" | "extend"))):
                     return "escapes"
                 case cst.Assign(targets=targets):
-                    return self._stored([target.target for target in targets], tainted)
+                    return self._stored([target.target for target in targets], tainted, sure)
                 case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.NamedExpr(target=target):
-                    return self._stored([target], tainted, summed=isinstance(above, cst.AugAssign))
+                    return self._stored([target], tainted, sure, summed=isinstance(above, cst.AugAssign))
                 case cst.For() if current is above.iter:
-                    return self._stored([above.target], tainted)
+                    return self._stored([above.target], tainted, sure)
                 case cst.Return() | cst.Yield() | cst.From():
                     return "escapes"
                 case cst.Lambda():
                     return "escapes"
                 case cst.SimpleStatementLine() | cst.If() | cst.While() | cst.With():
                     return None
+                case cst.Call(func=func) if func is not current and not self._keeps_graph(func):
+                    sure = False
             current = above
         return None
 
-    def _stored(self, targets: list[cst.BaseExpression], tainted: set[str], *, summed: bool = False) -> Fate | None:
+    def _keeps_graph(self, func: cst.CSTNode) -> bool:
+        """Whether a function surely gives a value with a graph for one: torch's own, losses, modules."""
+        name = self._file.name(func) or ""
+        return name.startswith("torch.") or self._file.values.kind(func) in ("module", "loss")
+
+    def _stored(
+        self, targets: list[cst.BaseExpression], tainted: dict[str, bool], sure: bool, *, summed: bool = False
+    ) -> Fate | None:
         for target in targets:
             match target:
                 case cst.Name(value=name):
                     # A running total is a figure for a report, whatever it drags along.
                     if not summed:
-                        tainted.add(name)
+                        tainted[name] = sure or tainted.get(name, False)
                 case cst.Tuple(elements=elements) | cst.List(elements=elements):
-                    fate = self._stored([element.value for element in elements], tainted)
+                    fate = self._stored([element.value for element in elements], tainted, sure)
                     if fate is not None:
                         return fate
                 case cst.Subscript(value=cst.Name(value=name)):
-                    tainted.add(name)
+                    tainted[name] = sure or tainted.get(name, False)
                 case _:
                     return None if summed else "escapes"
         return None

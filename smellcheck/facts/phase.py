@@ -82,7 +82,7 @@ class Phase:
                 return True
         for arg in call.args:
             if arg.keyword is not None and arg.keyword.value in ("requires_grad", "create_graph", "retain_graph"):
-                return not self._false(arg.value)
+                return isinstance(arg.value, cst.Name) and arg.value.value == "True"
         function = self._file.calls.callee(call)
         return function is not None and self.function_trains(function)
 

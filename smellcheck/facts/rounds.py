@@ -1,4 +1,4 @@
-"""What the rounds of a loop share: whether each stands on its own, and whether every one of them runs to its end."""
+"""What the rounds of a loop share: whether each stands on its own, and whether all of them run to the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _CLOCKS = re.compile(r"^(time\.\w+|timeit\.default_timer|torch\.cuda\.synchronize|input)$")
 _STREAM = re.compile(r"stdin|stream|consumer|queue|socket|camera|capture|listen|poll\b|subscri", re.I)
 # Calls whose result nobody takes, and which still change nothing that a later round reads.
-_QUIET = re.compile(r"^(print|len|log\w*|logger|logging|tqdm|pbar|\w*bar|progress\w*|st|console|warnings|sys|time)\b", re.I)
+_QUIET = re.compile(
+    r"^(print|len|log\w*|logger|logging|tqdm|pbar|\w*bar|progress\w*|st|console|warnings|sys|time)\b", re.I
+)
 _LAZY = {"any", "all", "next", "iter", "islice", "takewhile"}
 
 
@@ -35,7 +37,7 @@ class Rounds:
         self._seen: set[Definition] = set()
 
     def own(self, node: cst.CSTNode) -> bool:
-        """Whether an expression reads the loop variable, and nothing that one round leaves behind for the next."""
+        """Whether an expression reads the loop variable, and nothing that a round leaves for the next."""
         return self._depends(node) is True
 
     def same(self, node: cst.CSTNode) -> bool:
@@ -43,7 +45,11 @@ class Rounds:
         if not self._file.context.invariant(node, self._loop):
             return False
         chain = ".".join(dotted(node) or [])
-        return not any(_touch(chain, changed) for changed in self._mutated) if chain else self._depends(node) is False
+        return (
+            not any(_touch(chain, changed) for changed in self._mutated)
+            if chain
+            else self._depends(node) is False
+        )
 
     def cut_short(self, call: cst.Call) -> bool:
         """Whether rounds are lazy, end early, wait, are timed, or only some of them make the call."""
@@ -72,10 +78,16 @@ class Rounds:
             case cst.Return() | cst.Yield():
                 return True
             case cst.Break():
-                around = (above for _, above in self._file.context.ancestors(node) if isinstance(above, cst.For | cst.While))
+                around = (
+                    above
+                    for _, above in self._file.context.ancestors(node)
+                    if isinstance(above, cst.For | cst.While)
+                )
                 return next(around, None) is self._loop
             case cst.Continue():
-                tests = (above.test for _, above in self._file.context.ancestors(node) if isinstance(above, cst.If))
+                tests = (
+                    above.test for _, above in self._file.context.ancestors(node) if isinstance(above, cst.If)
+                )
                 test = next(tests, None)
                 return test is not None and self._sparse(test)
             case cst.Call():
@@ -83,11 +95,15 @@ class Rounds:
         return False
 
     def _sparse(self, test: cst.BaseExpression) -> bool:
-        """Whether a condition lets only some rounds through: by their number, a debug flag or earlier rounds."""
-        if any(isinstance(node, cst.Modulo) for node in descend(test)) or re.search("debug|verbose", self._file.text_of(test)):
+        """Whether a condition lets only some rounds through, by number, debug flag or earlier rounds."""
+        if any(isinstance(node, cst.Modulo) for node in descend(test)) or re.search(
+            "debug|verbose", self._file.text_of(test)
+        ):
             return True
         match test:
-            case cst.Comparison(left=cst.Name(value=name), comparisons=[cst.ComparisonTarget(comparator=cst.Integer())]):
+            case cst.Comparison(
+                left=cst.Name(value=name), comparisons=[cst.ComparisonTarget(comparator=cst.Integer())]
+            ):
                 return name in self.variables
         return self._depends(test) is None
 
@@ -125,7 +141,7 @@ class Rounds:
         return found
 
     def _chain(self, name: cst.Name) -> str:
-        """The dotted chain that a name begins; of a method call its owner, all of which the method may read."""
+        """The dotted chain that a name begins; of a method call its owner, which the method may read."""
         node: cst.CSTNode = name
         while isinstance(above := self._file.parent(node), cst.Attribute) and above.value is node:
             called = self._file.parent(above)
@@ -142,7 +158,9 @@ class Rounds:
                     changed = [_base(target.target) for target in node.targets]
                 case cst.AugAssign(target=target) | cst.AnnAssign(target=target):
                     changed = [_base(target)]
-                case cst.Expr(value=cst.Call(func=func, args=args)) if not _QUIET.match(self._file.text_of(func)):
+                case cst.Expr(value=cst.Call(func=func, args=args)) if not _QUIET.match(
+                    self._file.text_of(func)
+                ):
                     # A call whose result nobody takes is there for what it changes.
                     changed = [func.value] if isinstance(func, cst.Attribute) else [arg.value for arg in args]
                 case _:
@@ -154,7 +172,11 @@ class Rounds:
 
 def variables(loop: LoopNode) -> Iterator[str]:
     """The names that a `for` or the clauses of a comprehension bind."""
-    clauses = [loop] if isinstance(loop, cst.For) else [node for node in descend(loop) if isinstance(node, cst.CompFor)]
+    clauses = (
+        [loop]
+        if isinstance(loop, cst.For)
+        else [node for node in descend(loop) if isinstance(node, cst.CompFor)]
+    )
     for clause in clauses:
         if isinstance(clause, cst.For | cst.CompFor):
             for name, _ in targets(clause.target):

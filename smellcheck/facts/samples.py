@@ -1,4 +1,4 @@
-"""Whether a call is made once for each item of a collection, and which item it is given."""
+"""Whether a call is made once for each item of a collection, and which loop or mapping repeats it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from .context import Comprehension, LoopKind
+from .items import COLLECTIVE, last_name
 from .rounds import Rounds, read
 from .scopes import COMPREHENSIONS
 
@@ -18,23 +19,6 @@ if TYPE_CHECKING:
 
 #: Methods of frames, series and datasets that run a function on one item after another.
 _MAPS = {"apply", "map", "progress_apply", "map_elements"}
-_NOUN = (
-    "text|txt|sentence|sent|doc|document|query|question|prompt|line|word|term|phrase|title|name|comment|tweet|review"
-    "|headline|post|paragraph|para|article|passage|abstract|message|msg|utterance|row|record|item|entry|example|ex"
-    "|sample|instance|caption|description|content|string|str|statement|claim|fact|answer|response|candidate|keyword"
-    "|topic|snippet|summary|email|node|path|file|filename|img|image|url|audio|wav|product|job|user|point"
-)
-_ONE = re.compile(rf"(?:^|_)(?:{_NOUN})$", re.I)
-_MANY = re.compile(rf"(?:^|_)(?:(?:{_NOUN})(?:e?s|_?list)|queries|summaries|corpus|entries|sent_tokenize|sents)$", re.I)
-_COLLECTIVE = re.compile(r"batch|chunk|group|cluster|bucket|window|shard", re.I)
-_PLURAL = re.compile(r"\w\w(?<![su])s$|list$|tokens|^data$|array$|_ids$", re.I)
-_TEXT_METHODS = {
-    "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace", "format", "join", "casefold",
-    "removeprefix", "removesuffix", "decode", "read", "read_text", "strftime", "swapcase", "translate",
-}  # fmt: skip
-_GIVES_TEXT = re.compile(r"clean|normali[sz]e|preprocess|format|prompt|strip|remove|to_text$|get_text$|^sub$", re.I)
-_LOADS_ONE = {"PIL.Image.open", "cv2.imread", "librosa.load", "soundfile.read", "torchvision.io.read_image"}
-_FRAMES = ("numpy.array", "numpy.asarray", "numpy.atleast_2d", "pandas.DataFrame")
 
 
 @dataclass(frozen=True)
@@ -52,6 +36,8 @@ class Each:
     kind: LoopKind
     #: True when the loop variable is an index into `over`.
     indexed: bool = False
+    #: Where `call` stands in a function of the file: the call of that function that is repeated.
+    via: Each | None = None
 
 
 class Samples:
@@ -61,60 +47,80 @@ class Samples:
         self._file = file
 
     def each(self, call: cst.Call, wanted: Callable[[cst.BaseExpression], bool]) -> Each | None:
-        """What a call runs once for each item: every time on another one, and on nothing that an earlier one gave.
+        """What a call runs once for each item: always on another one, on nothing that an earlier one gave.
 
         `wanted` says of a function, the one called or the one handed to `map` or `apply`, whether it matters.
         """
         over, handed = self._mapping(call)
-        if over is not None and isinstance(handed, cst.Name | cst.Attribute):
-            found = Each(handed, None, None, call, frozenset(), over, self._kind(call, over)) if wanted(handed) else None
-        else:
-            found = self._called(call) if wanted(call.func) else None
-        if found is None or found.kind in ("epoch", "fold", "few", "stream", "member") or self._file.context.in_test(call):
+        func = handed if isinstance(handed, cst.Name | cst.Attribute) else call.func
+        inner = None if wanted(func) else self._inside(func, wanted)
+        if inner is None and not wanted(func):
             return None
-        return found
-
-    def is_text(self, each: Each) -> bool:
-        """Whether the item surely is one text, path or record and not a batch of them."""
-        if each.item is None:
-            return each.kind == "sample" or bool(_MANY.search(_last(each.over)))
-        item = self.spelled_out(each.item)
-        if isinstance(item, cst.List):
-            # A list of one text, or a chat that is put together anew for every item.
-            return (len(item.elements) == 1 and self.is_text(replace(each, item=item.elements[0].value))) or self._is_chat(item)
-        kind = self._file.values.kind(item)
-        if kind == "string" or self._is_string(item):
-            return True
-        if isinstance(item, cst.Call):
-            return self._gives_one(item)
-        root, names = _chain(item)
-        if kind is not None or root is None or each.kind not in ("sample", "unknown"):
-            return False
-        if _COLLECTIVE.search(root.value) or _PLURAL.search(names[0]):
-            return False
-        if each.kind == "sample" or _MANY.search(_last(each.over)):
-            return True
-        if root.value not in each.variables or each.indexed:
-            # `titles[i]` is one of many by the name of what it is taken from.
-            return isinstance(item, cst.Subscript) and bool(_MANY.search(_last(item.value)))
-        return bool(_ONE.search(root.value))
-
-    def spelled_out(self, item: cst.BaseExpression) -> cst.BaseExpression:
-        """What a name was given, where only one assignment can have given it."""
-        for _ in range(4):
-            reaching = self._file.scopes.reaching(item) if isinstance(item, cst.Name) else ()
-            if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path:
-                break
-            if not isinstance(reaching[0].value, cst.BaseExpression):
-                break
-            item = reaching[0].value
-        return item
-
-    def one_of(self, batch: cst.BaseExpression) -> cst.BaseExpression | None:
-        """`x` for a batch that holds only `x`: `[x]`, `x.reshape(1, -1)`, `x[None]`, `np.array([x])` and the like."""
-        return self._one_of(self.spelled_out(batch))
+        if over is not None and func is handed:
+            found: Each | None = Each(func, None, None, call, frozenset(), over, self._kind(call, over))
+        else:
+            found = self._called(call)
+        if (
+            found is None
+            or found.kind in ("epoch", "fold", "few", "stream", "member")
+            or self._file.context.in_test(call)
+        ):
+            return None
+        if inner is None:
+            return found
+        made, parameter = inner
+        item = made.args[0].value
+        return replace(
+            found,
+            func=made.func,
+            call=made,
+            item=item,
+            variables=frozenset({parameter}),
+            indexed=False,
+            via=found,
+        )
 
     # -- who repeats the call --------------------------------------------------------------------
+
+    def _inside(
+        self, func: cst.BaseExpression, wanted: Callable[[cst.BaseExpression], bool]
+    ) -> tuple[cst.Call, str] | None:
+        """The wanted call that a function of the file makes with its first parameter, and that parameter."""
+        function = self._function(func)
+        if function is None or function.decorators or function.asynchronous is not None:
+            return None
+        if re.search("cache|memo", self._file.text_of(function), re.I):
+            return None
+        parameters = [
+            param.name.value for param in function.params.params if param.name.value not in ("self", "cls")
+        ]
+        for node in reversed(self._file.calls.own_nodes(function)) if parameters else ():
+            if (
+                not isinstance(node, cst.Call)
+                or not node.args
+                or node.args[0].star
+                or node.args[0].keyword is not None
+            ):
+                continue
+            item = self._file.items.spelled_out(node.args[0].value)
+            if (
+                wanted(node.func)
+                and parameters[0] in {name.value for name in read(item)}
+                and not self._file.context.loops(node)
+            ):
+                return node, parameters[0]
+        return None
+
+    def _function(self, func: cst.BaseExpression) -> cst.FunctionDef | None:
+        match func:
+            case cst.Name():
+                definitions = self._file.scopes.definitions(func)
+                node = definitions[0].node if len(definitions) == 1 else None
+                return node if isinstance(node, cst.FunctionDef) else None
+            case cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=method)):
+                owner = self._file.calls.enclosing_class(func)
+                return self._file.calls.method(owner, method) if owner is not None else None
+        return None
 
     def _called(self, call: cst.Call) -> Each | None:
         """A call in the body of a loop or comprehension, or in a lambda that is mapped over something."""
@@ -127,14 +133,24 @@ class Samples:
             over, handed = self._mapping(mapping) if isinstance(mapping, cst.Call) else (None, None)
             names = frozenset(param.name.value for param in repeat.params.params)
             reads = {name.value for name in read(item)}
-            if over is None or handed is not repeat or not reads & names or any(n.value in names for e in rest for n in read(e)):
+            if (
+                over is None
+                or handed is not repeat
+                or not reads & names
+                or any(n.value in names for e in rest for n in read(e))
+            ):
                 return None
             assert isinstance(mapping, cst.Call)
             return Each(call.func, call, item, mapping, names, over, self._kind(mapping, over))
         if repeat is None:
             return None
         loop, rounds = self._file.context.loop(repeat), Rounds(self._file, repeat)
-        if loop.over is None or not all(rounds.same(node) for node in rest) or not rounds.own(item) or rounds.cut_short(call):
+        if (
+            loop.over is None
+            or not all(rounds.same(node) for node in rest)
+            or not rounds.own(item)
+            or rounds.cut_short(call)
+        ):
             return None
         return Each(call.func, call, item, repeat, rounds.variables, loop.over, loop.kind, loop.indexed)
 
@@ -168,92 +184,14 @@ class Samples:
         return None, None
 
     def _kind(self, mapping: cst.Call, over: cst.CSTNode) -> LoopKind:
-        if not isinstance(mapping.func, cst.Name) or self._file.values.kind(over) in ("list", "series", "array", "dataset"):
-            return "batch" if _COLLECTIVE.search(_last(over)) else "sample"
-        return "unknown"
-
-    # -- what it is given ------------------------------------------------------------------------
-
-    def _is_string(self, node: cst.CSTNode) -> bool:
-        match node:
-            case cst.FormattedString() | cst.SimpleString() | cst.ConcatenatedString() | cst.Call(func=cst.Name(value="str")):
-                return True
-            case cst.BinaryOperation(operator=cst.Add(), left=left, right=right):
-                return self._is_string(left) or self._is_string(right)
-            case cst.BinaryOperation(operator=cst.Modulo(), left=left):
-                return self._is_string(left)
-            case cst.Call(func=cst.Attribute(attr=cst.Name(value=method))):
-                return method in _TEXT_METHODS
-        return False
-
-    def _is_chat(self, messages: cst.List) -> bool:
-        texts = [self._file.text_of(element.value) for element in messages.elements]
-        return bool(texts) and all(re.match(r"\{\s*['\"]role['\"]", text) for text in texts)
-
-    def _gives_one(self, call: cst.Call) -> bool:
-        """Whether a function, by what it is or is called, gives one text or image for one."""
-        last = _last(call.func)
-        return self._file.name(call.func) in _LOADS_ONE or bool(_GIVES_TEXT.search(last) and not _PLURAL.search(last))
-
-    def _one_of(self, node: cst.BaseExpression) -> cst.BaseExpression | None:
-        text = self._file.text_of
-        match node:
-            case cst.List(elements=[cst.Element(value=inner)]) | cst.Tuple(elements=[cst.Element(value=inner)]):
-                return inner
-            case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="reshape")), args=args):
-                if [text(arg.value) for arg in args] in (["1", "-1"], ["(1, -1)"], ["[1, -1]"]):
-                    match inner:
-                        case cst.Call(args=[cst.Arg(value=bare)]) if self._file.name(inner.func) in _FRAMES:
-                            return bare
-                    return inner
-            case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="astype"))):
-                return self.one_of(inner)
-            case cst.Call(func=cst.Attribute(attr=cst.Name(value="transform")), args=[cst.Arg(value=inner)]):
-                return self.one_of(inner)
-            case cst.Call(args=[cst.Arg(value=inner), cst.Arg(value=cst.Integer(value="0"))]):
-                return inner if self._file.name(node.func) == "numpy.expand_dims" else None
-            case cst.Call(args=[cst.Arg(value=inner, star=""), *_]) if self._file.name(node.func) in _FRAMES:
-                return self.one_of(inner)
-            case cst.Subscript(value=inner, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name(value="None"))), *_]):
-                return inner
-            case cst.Subscript(value=inner, slice=[cst.SubscriptElement(slice=cst.Index(value=index)), *_]):
-                if self._file.name(index) == "numpy.newaxis":
-                    return inner
-        return node if is_slice_of_one(node) else None
-
-
-def is_slice_of_one(node: cst.CSTNode) -> bool:
-    """Whether an expression is `x[i:i + 1]`, `x.iloc[[i]]` or `x.iloc[i:i + 1]`: one row, still in a collection."""
-    spell = cst.Module([]).code_for_node
-    match node:
-        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Slice(lower=cst.BaseExpression() as lower, upper=upper, step=None)), *_]):
-            return upper is not None and spell(upper).replace(" ", "") in (f"{spell(lower)}+1", f"({spell(lower)}+1)")
-        case cst.Subscript(
-            value=cst.Attribute(attr=cst.Name(value="iloc" | "loc")),
-            slice=[cst.SubscriptElement(slice=cst.Index(value=cst.List(elements=[_]))), *_],
+        if not isinstance(mapping.func, cst.Name) or self._file.values.kind(over) in (
+            "list",
+            "series",
+            "array",
+            "dataset",
         ):
-            return True
-    return False
-
-
-def _chain(node: cst.CSTNode) -> tuple[cst.Name | None, list[str]]:
-    """The first name of `row["a"].b`, and what is read off it, the last first: `b`, `a`, `row`."""
-    names: list[str] = []
-    while True:
-        match node:
-            case cst.Attribute(value=inner, attr=cst.Name(value=name)):
-                names.append(name)
-                node = inner
-            case cst.Subscript(value=inner, slice=[cst.SubscriptElement(slice=cst.Index(value=index))]):
-                if isinstance(index, cst.SimpleString):
-                    names.append(str(index.evaluated_value))
-                elif isinstance(inner, cst.Name):
-                    return inner, ["item"]
-                node = inner
-            case cst.Name(value=name):
-                return node, [*names, name]
-            case _:
-                return None, names
+            return "batch" if COLLECTIVE.search(last_name(over)) else "sample"
+        return "unknown"
 
 
 def _is_column(node: cst.CSTNode) -> bool:
@@ -262,19 +200,3 @@ def _is_column(node: cst.CSTNode) -> bool:
         case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]):
             return True
     return False
-
-
-def _last(node: cst.CSTNode) -> str:
-    """The name that says what an expression holds: `texts` for `self.texts`, `df["texts"].tolist()`, `texts[:9]`."""
-    match node:
-        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
-            return name
-        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))]):
-            return str(key.evaluated_value)
-        case cst.Subscript(value=inner):
-            return _last(inner)
-        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="tolist" | "to_list" | "items" | "values"))):
-            return _last(inner)
-        case cst.Call(func=func):
-            return _last(func)
-    return ""

@@ -35,15 +35,22 @@ def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if not field.name.startswith(_TRIVIA))
 
 
+@cache
+def is_node(kind: type) -> bool:
+    """Whether a type is one of LibCST's nodes; `isinstance` on its abstract bases costs ten times as much."""
+    return issubclass(kind, cst.CSTNode)
+
+
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """The child nodes in the order of their fields."""
     for name in child_fields(type(node)):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
+        kind = type(value)
+        if is_node(kind):
             yield value
-        elif type(value) in (list, tuple):
+        elif kind is list or kind is tuple:
             for child in value:
-                if isinstance(child, cst.CSTNode):
+                if is_node(type(child)):
                     yield child
 
 
@@ -75,12 +82,13 @@ class Tree:
             below: list[cst.CSTNode] = []
             for name in child_fields(kind):
                 value = getattr(node, name)
-                if isinstance(value, cst.CSTNode):
+                held = type(value)
+                if is_node(held):
                     parent[value] = node
                     below.append(value)
-                elif type(value) in (list, tuple):
+                elif held is list or held is tuple:
                     for child in value:
-                        if isinstance(child, cst.CSTNode):
+                        if is_node(type(child)):
                             parent[child] = node
                             below.append(child)
             below.reverse()

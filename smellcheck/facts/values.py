@@ -158,7 +158,7 @@ class Values:
             return Value("none")
         reaching = self._file.scopes.reaching(node)
         found = self._join([self.of_definition(definition) for definition in reaching]) if reaching else None
-        if found is None and reaching and self._used_as_module(node, reaching):
+        if (found is None or found.kind == "output") and reaching and self._used_as_module(node, reaching):
             return Value("module", "", None)
         return found
 
@@ -337,6 +337,8 @@ class Values:
             return None
         method = node.func.attr.value
         owner = self.of(node.func.value)
+        if owner is None and method == "eval" and not node.args and self._file.mentions("torch"):
+            return Value("module", "", node)
         if owner is None:
             return Value("list") if method in ("splitlines", "readlines", "tolist") else None
         if owner is _PENDING:
@@ -534,7 +536,8 @@ class Values:
 
     @staticmethod
     def _contradicts(value: Value | None) -> bool:
-        return value is not None and value.kind not in ("module", "none")
+        # What an annotation calls a module may be the class of one: its "output" is then a module.
+        return value is not None and value.kind not in ("module", "output", "none")
 
 
 def _literal(node: cst.CSTNode) -> Value | None:

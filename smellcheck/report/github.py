@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..finding import Finding, Problem
 from . import Look, Report
+from .terminal import clean
 
 #: GitHub shows so many annotations of a kind for one step and drops the others without a word.
 SHOWN = 10
@@ -71,4 +72,5 @@ def _command(kind: str, properties: dict[str, str], message: str) -> str:
 
 
 def _escaped(text: str, also: str = "") -> str:
-    return "".join(f"%{ord(char):02X}" if char in "%\r\n" or char in also else char for char in text)
+    lines = "\n".join(clean(line) for line in text.split("\n"))
+    return "".join(f"%{ord(char):02X}" if char in "%\n" or char in also else char for char in lines)

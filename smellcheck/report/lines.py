@@ -45,13 +45,16 @@ class Hunk:
     """Lines that a fix removes and puts in their place, from a line of the old text on."""
 
     line: int
+    #: The line above, unless it is blank.
     before: tuple[str, ...]
     removed: tuple[str, ...]
     added: tuple[str, ...]
+    #: The line below, where nothing is removed, unless it is blank.
+    after: tuple[str, ...]
 
 
 def hunks(lines: Lines, edits: Sequence[TextEdit]) -> list[Hunk]:
-    """The edits of one fix as whole lines, each hunk with the line above it when there is one."""
+    """The edits of one fix as whole lines."""
     groups: list[tuple[int, int, list[TextEdit]]] = []
     for edit in sorted(edits):
         first, column = lines.place(edit.start)
@@ -81,7 +84,10 @@ def _hunk(lines: Lines, first: int, last: int, edits: Sequence[TextEdit]) -> Hun
     while same < min(len(removed), len(added)) and removed[same] == added[same]:
         same += 1
     above = removed[same - 1 : same] if same else ([lines.line(first - 1)] if first > 1 else [])
-    return Hunk(first + same, tuple(line for line in above if line.strip()), tuple(removed[same:]), tuple(added[same:]))
+    line = first + same
+    below = [lines.line(line)] if same == len(removed) and line <= len(lines.starts) else []
+    context = [tuple(text for text in group if text.strip()) for group in (above, below)]
+    return Hunk(line, context[0], tuple(removed[same:]), tuple(added[same:]), context[1])
 
 
 def _split(text: str) -> list[str]:

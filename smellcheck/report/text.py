@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from os.path import commonprefix
 
 from ..finding import Finding, TextFix
 from . import Look, Report
@@ -126,6 +125,7 @@ def _diff(changes: Iterable[Hunk], look: Look) -> Iterator[str]:
             (hunk.line - len(hunk.before), " ", DIM, hunk.before),
             (hunk.line, "-", RED, hunk.removed),
             (None, "+", GREEN, hunk.added),
+            (hunk.line, " ", DIM, hunk.after),
         ):
             for at, line in enumerate(group):
                 shown = "" if number is None else str(number + at)
@@ -139,7 +139,8 @@ def _seen(hunk: Hunk, at: int) -> int:
     """Where a changed line first differs from its counterpart: a long line is cut around that."""
     if at >= min(len(hunk.removed), len(hunk.added)):
         return 0
-    return len(commonprefix([hunk.removed[at], hunk.added[at]]))
+    pairs = zip(hunk.removed[at], hunk.added[at], strict=False)
+    return next((column for column, (old, new) in enumerate(pairs) if old != new), 0)
 
 
 def _short(rows: list[str], look: Look) -> list[str]:

@@ -12,9 +12,6 @@ from typing import Any
 
 import pytest
 
-import smellcheck as package
-
-assert callable(package.rule)  # TEMPORARY, see cli.py
 from smellcheck import cli, plugins
 
 #: Its pages are for the tests here to run, and one of its rules ends the process.

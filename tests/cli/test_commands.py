@@ -59,7 +59,9 @@ def test_version(smellcheck: Cli) -> None:
     assert smellcheck("--version").out == smellcheck("-V").out == f"smellcheck {__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["waste", "demo/waste", "Demo/plain-waste", "demo/Plain-waste", "demo/../a-b", "a-b"])
+@pytest.mark.parametrize(
+    "name", ["waste", "demo/waste", "Demo/plain-waste", "demo/Plain-waste", "demo/../a-b", "a-b"]
+)
 def test_new_refuses_a_bad_name(smellcheck: Cli, name: str) -> None:
     result = smellcheck("new", name, "--into", "rules")
     assert result.code == 2
@@ -119,9 +121,9 @@ def test_a_new_rule_is_red_on_purpose_and_green_when_it_is_written(
     assert "marked lines [3], found []" in red.stdout
     check = work / "pack" / "demo" / "new_waste.py"
     text = check.read_text()
-    body = '''    if file.name(call.func) == "demo.wasteful":
+    body = """    if file.name(call.func) == "demo.wasteful":
         yield Smell(call, "everything is wasted")
-'''
+"""
     check.write_text(text.replace("    yield from ()\n", body))
     green = _test(work)
     assert green.returncode == 0, green.stdout + green.stderr

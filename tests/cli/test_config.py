@@ -181,7 +181,10 @@ def test_per_file_ignores(smellcheck: Cli, write: Write) -> None:
 "!src/**" = ["precision"]
 "old" = ["all"]
 """,
-            **{f"{name}.py": WASTE + "demo.risk()\n" for name in ("src/a", "tests/b", "tests/x/c", "old/d", "e")},
+            **{
+                f"{name}.py": WASTE + "demo.risk()\n"
+                for name in ("src/a", "tests/b", "tests/x/c", "old/d", "e")
+            },
         }
     )
     found = [(one["path"], one["rule"]) for one in smellcheck("--output-format", "json").json["findings"]]

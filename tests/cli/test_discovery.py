@@ -1,4 +1,4 @@
-"""What a path stands for: folders walked, exclusions obeyed, nothing twice, links not followed into folders."""
+"""What a path stands for: folders walked, exclusions obeyed, nothing twice, no way through links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def test_only_code_that_runs(smellcheck: Cli, write: Write) -> None:
 
 
 def test_default_exclusions(smellcheck: Cli, write: Write) -> None:
-    write(dict.fromkeys((".venv/a.py", "x/node_modules/a.py", "build/a.py", "builder/a.py", ".hidden/a.py"), WASTE))
+    write(
+        dict.fromkeys(
+            (".venv/a.py", "x/node_modules/a.py", "build/a.py", "builder/a.py", ".hidden/a.py"), WASTE
+        )
+    )
     assert checked(smellcheck) == [".hidden/a.py", "builder/a.py"]
     assert checked(smellcheck, ".venv") == [".venv/a.py"]
     assert checked(smellcheck, "build/a.py") == ["build/a.py"]
@@ -88,7 +92,9 @@ def test_nothing_twice(smellcheck: Cli, write: Write, work: Path) -> None:
     (work / "0link.py").symlink_to("a.py")
     (work / "loop").symlink_to(".")
     (work / "other").symlink_to("sub")
-    result = smellcheck(".", "a.py", "./a.py", str(work / "sub" / "b.py"), "sub", "other/b.py", "--output-format", "json")
+    result = smellcheck(
+        ".", "a.py", "./a.py", str(work / "sub" / "b.py"), "sub", "other/b.py", "--output-format", "json"
+    )
     assert [found["path"] for found in result.json["findings"]] == ["a.py", "sub/b.py"]
     assert result.json["summary"]["files"] == 2
     assert checked(smellcheck, "0link.py") == ["0link.py"]

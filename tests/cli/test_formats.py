@@ -136,6 +136,18 @@ def test_text_shows_the_code_the_reason_and_the_fix() -> None:
     )
 
 
+def test_text_shows_where_a_line_is_put_in() -> None:
+    fix = TextFix("Import", "safe", (TextEdit(0, 0, "import this\n"), TextEdit(13, 13, "y = 1\n")))
+    shown = render("text", report(finding(fix=fix)), Look(width=70))
+    assert (
+        "  fix (safe): Import\n"
+        "    │ + import this\n"
+        "  1 │   import demo\n"
+        "    │ + y = 1\n"
+        "  3 │   x = '😀é'; demo.waste(\n"
+    ) in shown
+
+
 def test_text_tells_the_reason_of_a_rule_once() -> None:
     shown = render("text", report(finding(), finding(path="b.py")), Look())
     assert shown.count("why: It wastes.") == 1
@@ -163,7 +175,9 @@ def test_text_in_ascii_and_in_colour() -> None:
 def test_nothing_from_outside_moves_the_cursor(form: str) -> None:
     evil = "\x1b[2J\u202e\r"
     text = f"demo.waste('{evil}')\n".replace("\r", "")
-    found = finding(path=f"a{evil}.py", message=f"m{evil}", range=Range(1, 1, 1, 11), start=0, end=10, fix=None)
+    found = finding(
+        path=f"a{evil}.py", message=f"m{evil}", range=Range(1, 1, 1, 11), start=0, end=10, fix=None
+    )
     shown = render(form, Report(findings=(found,), texts={found.path: text}), Look())
     assert not set(shown) & {"\x1b", "\u202e", "\r"}
     assert "\\x1b[2J" in shown
@@ -183,7 +197,9 @@ def test_github_commands_are_escaped_and_ordered() -> None:
 
 
 def test_github_says_what_it_will_not_show() -> None:
-    lines = render("github", report(*[finding() for _ in range(13)], finding(level="info")), Look()).splitlines()
+    lines = render(
+        "github", report(*[finding() for _ in range(13)], finding(level="info")), Look()
+    ).splitlines()
     assert lines[13].startswith("::notice title=smellcheck::GitHub shows 10 annotations")
     assert "3 of the warnings" in lines[13]
     assert len(lines) == 15

@@ -12,7 +12,9 @@ SHOW = "import sys; {code}; print('\\n'.join(sys.modules))"
 
 
 def imported(code: str) -> set[str]:
-    done = subprocess.run([sys.executable, "-c", SHOW.format(code=code)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW.format(code=code)], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.split())
 
 
@@ -36,13 +38,25 @@ def test_reports_need_no_parser() -> None:
         "from smellcheck.report import Look, Report, render;"
         "[render(form, Report(), Look()) for form in ('text', 'json', 'sarif', 'github', 'concise')]"
     )
-    assert not {name for name in modules if name.startswith(("libcst", "smellcheck.engine", "smellcheck.facts"))}
+    assert not {
+        name for name in modules if name.startswith(("libcst", "smellcheck.engine", "smellcheck.facts"))
+    }
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_the_code_under_analysis_is_never_imported(work: Path, jobs: str) -> None:
     trap = "import pathlib; pathlib.Path(__file__).with_suffix('.sprung').touch()\nimport torch\n"
-    names = ("torch", "libcst", "click", "random", "sitecustomize", "conftest", "json", "smellcheck_rules", "yaml")
+    names = (
+        "torch",
+        "libcst",
+        "click",
+        "random",
+        "sitecustomize",
+        "conftest",
+        "json",
+        "smellcheck_rules",
+        "yaml",
+    )
     for name in names:
         (work / f"{name}.py").write_text(trap)
     (work / "sub").mkdir()

@@ -104,7 +104,9 @@ RUN = record(
             )
         ),
         "results": many(RESULT),
-        "originalUriBaseIds": record({"SRCROOT": record({"uri": {"type": "string", "pattern": "^file:///.*/$"}})}),
+        "originalUriBaseIds": record(
+            {"SRCROOT": record({"uri": {"type": "string", "pattern": "^file:///.*/$"}})}
+        ),
     }
 )
 #: The parts of SARIF 2.1.0 that are used here, with what GitHub requires beyond it.

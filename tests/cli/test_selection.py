@@ -22,7 +22,12 @@ PREVIEW = {"early-idea"}
         (Layer(select=("demo",)), Layer(), DEMO, set()),
         (Layer(select=("all",)), Layer(), EVERY, EVERY),
         (Layer(), Layer(select=("precision",)), {"risky-waste"}, set()),
-        (Layer(), Layer(select=("hardware", "absent-thing")), {"absent-thing", "vague-waste"}, {"absent-thing"}),
+        (
+            Layer(),
+            Layer(select=("hardware", "absent-thing")),
+            {"absent-thing", "vague-waste"},
+            {"absent-thing"},
+        ),
         (Layer(), Layer(extend_select=("absent-thing",)), EVERY, {"absent-thing"}),
         (Layer(ignore=("demo",)), Layer(), EVERY - DEMO, set()),
         (Layer(select=("plain-waste",), ignore=("demo",)), Layer(), {"plain-waste"}, {"plain-waste"}),

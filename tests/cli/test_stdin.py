@@ -9,7 +9,10 @@ from .conftest import FIXED, WASTE, Cli, Write
 
 def test_findings_have_the_name_that_was_given(smellcheck: Cli) -> None:
     result = smellcheck("-", "--output-format", "concise", stdin=WASTE.encode())
-    assert (result.code, result.out) == (1, "-:3:1: plain-waste [*] the work of `waste` is done for nothing\n")
+    assert (result.code, result.out) == (
+        1,
+        "-:3:1: plain-waste [*] the work of `waste` is done for nothing\n",
+    )
     named = smellcheck("-", "--stdin-filename", "src/a.py", "--output-format", "json", stdin=WASTE.encode())
     assert [found["path"] for found in named.json["findings"]] == ["src/a.py"]
 
@@ -36,7 +39,9 @@ def test_what_cannot_be_parsed_is_given_back(smellcheck: Cli) -> None:
 
 def test_diff(smellcheck: Cli) -> None:
     result = smellcheck("-", "--diff", "--stdin-filename", "a.py", stdin=WASTE.encode())
-    assert result.out == "--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n import demo\n \n-demo.waste()\n+demo.spare()\n"
+    assert (
+        result.out == "--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n import demo\n \n-demo.waste()\n+demo.spare()\n"
+    )
     assert result.code == 1
 
 

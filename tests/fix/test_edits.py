@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smellcheck.edits import Sound, Taken, apply, comments, compatible
@@ -82,12 +82,14 @@ EDIT = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(EDIT, min_size=2, max_size=3))
 def test_edits_that_go_together_can_be_made_in_any_order(edits: list[TextEdit]) -> None:
     if all(compatible(one, other) for one in edits for other in edits):
         assert len({apply(TEXT, order) for order in permutations(edits)}) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(EDIT, min_size=1, max_size=3), max_size=8))
 def test_fixes_are_taken_whole_and_by_the_same_measure(fixes: list[list[TextEdit]]) -> None:
     taken, plain = Taken(), list[TextEdit]()
