@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["Edit", "File", "Fix", "Rule", "Safety", "Smell", "__version__", "rule"]
 __version__ = "0.1.0"
 
-_HOMES = {"File": "file", "Rule": "rule", "rule": "rule", "Edit": "smell", "Fix": "smell", "Safety": "smell", "Smell": "smell"}
+_HOMES = {
+    "File": "file",
+    "Rule": "rule",
+    "rule": "rule",
+    "Edit": "smell",
+    "Fix": "smell",
+    "Safety": "smell",
+    "Smell": "smell",
+}
 
 
 class _Package(ModuleType):

@@ -52,9 +52,7 @@ def _outputs(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> O
             raise click.BadParameter(f"{path!r} looks like source code, and would be overwritten.")
         pairs.append((form, Path(path) if path else None))
     if sum(path is None for _form, path in pairs) > 1:
-        raise click.BadParameter(
-            "only one format can go to standard output: give the others a path, `json:PATH`."
-        )
+        raise click.BadParameter("only one format can go to standard output: give the others a path, `json:PATH`.")
     return tuple(pairs)
 
 
@@ -86,9 +84,7 @@ _OPTIONS: Sequence[Decorator] = (
     _list("ignore", "Do not run these rules."),
     _list("extend-select", "Run these rules too."),
     _switch("preview", "Run preview rules too."),
-    click.option(
-        "--config", type=click.Path(exists=True, dir_okay=False), help="Use this configuration file."
-    ),
+    click.option("--config", type=click.Path(exists=True, dir_okay=False), help="Use this configuration file."),
     _flag("isolated", "Use no configuration file."),
     _list("exclude", "Paths not to check, as in a .gitignore; replaces the configured ones.", "PATTERN"),
     _list("extend-exclude", "More paths not to check.", "PATTERN"),
@@ -103,20 +99,14 @@ _OPTIONS: Sequence[Decorator] = (
         help=f"{', '.join(FORMATS)}; with a path, into that file. Repeatable.",
     ),
     _flag("statistics", "Count the findings of each rule."),
-    click.option(
-        "--fail-on", type=click.Choice(FAIL_ON), help="The mildest level that fails the run; else `warning`."
-    ),
+    click.option("--fail-on", type=click.Choice(FAIL_ON), help="The mildest level that fails the run; else `warning`."),
     _flag("exit-zero", "Exit 0 even when there are findings.", "-e"),
     _flag("exit-non-zero-on-fix", "Exit 1 when something was fixed."),
-    click.option(
-        "-j", "--jobs", callback=_jobs, metavar="N", help="How many processes to use; `auto` chooses."
-    ),
+    click.option("-j", "--jobs", callback=_jobs, metavar="N", help="How many processes to use; `auto` chooses."),
     _flag("no-cache", "Read and write no cache.", "-n"),
     click.option("--stdin-filename", metavar="PATH", help="The name of what is read when the path is `-`."),
     _flag("quiet", "Print findings and errors only.", "-q"),
-    click.option(
-        "--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour."
-    ),
+    click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour."),
 )
 
 

@@ -45,9 +45,7 @@ def rule(name: str, form: str) -> int:
         facts = _facts(rules[name])
         console = Console(no_color=not wants_color(sys.stdout, "auto"))
         console.print(Markdown(page.text))
-        console.print(
-            f"\n{facts['family']} · {facts['practice']} · {facts['level']}", style="dim", markup=False
-        )
+        console.print(f"\n{facts['family']} · {facts['practice']} · {facts['level']}", style="dim", markup=False)
     else:
         say(page.text)
     return 0
@@ -69,10 +67,7 @@ def rules(form: str) -> int:
         fix, preview = "yes" if fact["fix"] else "-", "preview" if fact["preview"] else ""
         rows.append((fact["name"], fact["family"], fact["practice"], fact["level"], fix, preview))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines[0] = Paint(wants_color(sys.stdout, "auto"))(BOLD, lines[0])
     say("".join(f"{line}\n" for line in lines))
     return 0
@@ -138,9 +133,7 @@ def test(paths: tuple[str, ...]) -> int:
 
 @click.command()
 @click.argument("name", metavar="FAMILY/NAME")
-@click.option(
-    "--into", type=click.Path(path_type=Path, file_okay=False), help="The rule package to write to."
-)
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="The rule package to write to.")
 def new(name: str, into: Path | None) -> int:
     """Start a rule: a check that sees nothing yet, and a page that says what it must see."""
     from .scaffold import ScaffoldError, start

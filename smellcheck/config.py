@@ -54,19 +54,13 @@ KEYS: Mapping[str, Key] = {
     ),
     "ignore": Key("strings", (), "The rules not to run; the more specific selector wins, then `ignore`."),
     "extend-select": Key("strings", (), "Rules to run beside those of `select`."),
-    "per-file-ignores": Key(
-        "table", (), "File patterns, each with the selectors not to run there; `!` negates."
-    ),
-    "exclude": Key(
-        "strings", DEFAULT_EXCLUDE, "Paths not to check, as in a .gitignore; replaces the default list."
-    ),
+    "per-file-ignores": Key("table", (), "File patterns, each with the selectors not to run there; `!` negates."),
+    "exclude": Key("strings", DEFAULT_EXCLUDE, "Paths not to check, as in a .gitignore; replaces the default list."),
     "extend-exclude": Key("strings", (), "Paths not to check beside those of `exclude`."),
     "respect-gitignore": Key("boolean", True, "Leave out what .gitignore files leave out."),
     "force-exclude": Key("boolean", False, "Exclude files even when they are named on the command line."),
     "fix": Key("boolean", False, "Apply safe fixes, as `--fix` does."),
-    "unsafe-fixes": Key(
-        "boolean", False, "Count unsafe fixes among those to apply, as `--unsafe-fixes` does."
-    ),
+    "unsafe-fixes": Key("boolean", False, "Count unsafe fixes among those to apply, as `--unsafe-fixes` does."),
     "preview": Key("boolean", False, "Run preview rules too."),
     "output-format": Key("choice", "text", "How findings are printed.", FORMATS),
     "fail-on": Key("choice", "warning", "The mildest level that fails a run.", FAIL_ON),
@@ -153,9 +147,7 @@ def resolver(chosen: Chosen) -> Resolve:
     return resolve
 
 
-def _of_user(
-    of_file: Callable[[Path], Settings | ConfigError | None], cwd: Path
-) -> Settings | ConfigError | None:
+def _of_user(of_file: Callable[[Path], Settings | ConfigError | None], cwd: Path) -> Settings | ConfigError | None:
     from platformdirs import user_config_path
 
     path = user_config_path("smellcheck") / "smellcheck.toml"
@@ -263,16 +255,12 @@ def locate(text: str, key: str, value: str | None = None) -> int | None:
     """The line on which a key stands, or on which it holds a string; None when it cannot be told."""
     name = re.escape(key)
     lines = text.split("\n")
-    head = re.compile(
-        rf"""^\s*(?:[\w.-]+\.)?["']?{name}["']?\s*[=.]|^\s*\[(?:[\w.-]+\.)?["']?{name}["']?\s*[\].]"""
-    )
+    head = re.compile(rf"""^\s*(?:[\w.-]+\.)?["']?{name}["']?\s*[=.]|^\s*\[(?:[\w.-]+\.)?["']?{name}["']?\s*[\].]""")
     at = next((number for number, line in enumerate(lines) if head.match(line)), None)
     if at is None or value is None:
         return None if at is None else at + 1
     quoted = (f'"{value}"', f"'{value}'")
-    return (
-        next((number for number in range(at, len(lines)) if any(q in lines[number] for q in quoted)), at) + 1
-    )
+    return next((number for number in range(at, len(lines)) if any(q in lines[number] for q in quoted)), at) + 1
 
 
 def did_you_mean(word: str, known: Any) -> str:

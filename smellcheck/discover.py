@@ -70,9 +70,7 @@ def show(path: Path, cwd: Path) -> str:
 def is_excluded(path: Path, cwd: Path, settings: Settings, exclude: tuple[str, ...]) -> bool:
     """Is a path, or a directory on the way to it, excluded by the settings or the command line?"""
     for step in (path, *path.parents):
-        if step in (cwd, settings.root) or not (
-            step.is_relative_to(settings.root) or step.is_relative_to(cwd)
-        ):
+        if step in (cwd, settings.root) or not (step.is_relative_to(settings.root) or step.is_relative_to(cwd)):
             continue
         if _excluded(step, cwd, settings, exclude, is_dir=step != path or os.path.isdir(step)):
             return True
@@ -98,9 +96,7 @@ class _Walk:
             return
         directory = path if os.path.isdir(path) else path.parent
         settings = self.settle(directory)
-        if settings is None or (
-            settings.force_exclude and is_excluded(path, self.cwd, settings, self.exclude)
-        ):
+        if settings is None or (settings.force_exclude and is_excluded(path, self.cwd, settings, self.exclude)):
             return
         if not os.path.isdir(path):
             yield from self.file(path, settings)
@@ -206,9 +202,7 @@ def _read_ignores(directory: Path, file: Path) -> Ignores:
     except OSError:
         return ()
     # Git passes over what is no pattern; pathspec raises.
-    return (
-        (directory, _spec(tuple(line for line in lines if line.strip("! \t\r") and not line.endswith("\\")))),
-    )
+    return ((directory, _spec(tuple(line for line in lines if line.strip("! \t\r") and not line.endswith("\\")))),)
 
 
 def _ignored(path: Path, ignores: Ignores, *, is_dir: bool) -> bool:

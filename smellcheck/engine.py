@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .finding import LEVELS, Finding, Problem
+from .finding import Finding, Problem
 from .ignore import Suppressions
 
 if TYPE_CHECKING:
@@ -28,11 +28,18 @@ class Checked:
     problems: tuple[Problem, ...] = ()
 
 
-def check(text: str, rules: Sequence[Rule], path: str = "", explicit: frozenset[str] = frozenset()) -> Checked:
+def check(
+    text: str,
+    rules: Sequence[Rule],
+    path: str = "",
+    explicit: frozenset[str] = frozenset(),
+    known: Mapping[str, str] | None = None,
+) -> Checked:
     """The findings of `rules` in a module's text.
 
     `path` decides what is test code and appears in problems; `explicit` names the rules that were asked for by
-    name, whose `advice` is shown too.
+    name, whose `advice` is shown too; `known` gives every installed rule's family, so that a suppression of a name
+    that is none of them can be told.
     """
     wanted = [rule for rule in rules if any(word in text for word in rule.imports)]
     error = syntax_error(text, path)
@@ -48,13 +55,17 @@ def check(text: str, rules: Sequence[Rule], path: str = "", explicit: frozenset[
         try:
             file = File(text, path)
         except libcst.ParserSyntaxError as failure:
-            return Checked(problems=(Problem(path, "syntax-error", failure.message.partition("\n")[0], failure.raw_line),))
+            return Checked(
+                problems=(Problem(path, "syntax-error", failure.message.partition("\n")[0], failure.raw_line),)
+            )
         smells = _smells(file, wanted, problems)
         if smells:
             from .resolve import resolve
 
-            found = resolve(file, [(rule, smell) for rule, smell in smells if _shown(rule, smell, explicit)])
-    kept, suppressed, unused = Suppressions.read(text).apply(found, {rule.name: rule.family for rule in rules})
+            found = resolve(file, smells, problems)
+    # Before advice is left out: a comment that silences advice has its use, whether or not that is shown today.
+    kept, suppressed, unused = Suppressions.read(text).apply(found, {rule.name: rule.family for rule in rules}, known)
+    kept = [finding for finding in kept if finding.level != "advice" or finding.rule in explicit]
     ordered = sorted([*kept, *unused], key=lambda finding: (finding.start, finding.end, finding.rule))
     return Checked(tuple(ordered), suppressed, tuple(problems))
 
@@ -68,7 +79,9 @@ def syntax_error(text: str, path: str = "") -> Problem | None:
             warnings.simplefilter("ignore")
             ast.parse(text)
     except SyntaxError as error:
-        return None if _newer_grammar(text) else Problem(path, "syntax-error", error.msg or "invalid syntax", error.lineno)
+        return (
+            None if _newer_grammar(text) else Problem(path, "syntax-error", error.msg or "invalid syntax", error.lineno)
+        )
     except ValueError as error:
         return Problem(path, "syntax-error", str(error))
     return None
@@ -83,16 +96,6 @@ def _newer_grammar(text: str) -> bool:
     except libcst.ParserSyntaxError:
         return False
     return True
-
-
-def _shown(rule: Rule, smell: Smell, explicit: frozenset[str]) -> bool:
-    return level(rule, smell) != "advice" or rule.name in explicit
-
-
-def level(rule: Rule, smell: Smell) -> str:
-    """The milder of the rule's level and the smell's own."""
-    own = smell.level or rule.level
-    return max(rule.level, own, key=LEVELS.index)
 
 
 def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[tuple[Rule, Smell]]:
@@ -114,7 +117,11 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
             broken.add(rule.name)
             where = traceback.extract_tb(error.__traceback__)[-1]
             problems.append(
-                Problem(file.path, "rule-error", f"{rule.name} raised {type(error).__name__}: {error} ({where.filename}:{where.lineno})")
+                Problem(
+                    file.path,
+                    "rule-error",
+                    f"{rule.name} raised {type(error).__name__}: {error} ({where.filename}:{where.lineno})",
+                )
             )
 
     for rule in rules:

@@ -12,8 +12,8 @@ import libcst as cst
 from .facts.calls import Calls
 from .facts.context import Context
 from .facts.dtypes import Dtypes
-from .facts.grad import Grad
 from .facts.gathering import Gatherings
+from .facts.grad import Grad
 from .facts.graph import Graph
 from .facts.items import Items
 from .facts.names import Names

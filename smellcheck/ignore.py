@@ -86,9 +86,7 @@ class Suppressions:
         if _TRIGGER not in text:
             return cls()
         lines = Lines.read(text)
-        found = [
-            part for comment in lines.comments if _TRIGGER in comment.text for part in _parts(comment, lines)
-        ]
+        found = [part for comment in lines.comments if _TRIGGER in comment.text for part in _parts(comment, lines)]
         return cls(
             tuple(part for part in found if isinstance(part, Suppression)),
             tuple(part for part in found if isinstance(part, Mistake)),
@@ -124,9 +122,7 @@ class Suppressions:
         used |= hits
         return bool(hits)
 
-    def _unused(
-        self, used: set[Selector], ran: Mapping[str, str], known: Mapping[str, str] | None
-    ) -> list[Finding]:
+    def _unused(self, used: set[Selector], ran: Mapping[str, str], known: Mapping[str, str] | None) -> list[Finding]:
         told: list[tuple[int, int, str, TextFix | None]] = [
             (mistake.start, mistake.end, mistake.message, None) for mistake in self.mistakes
         ]
@@ -145,9 +141,7 @@ class Suppressions:
         seen = Counter[str]()
         return [self._finding(*entry, seen) for entry in sorted(told, key=lambda entry: entry[:2])]
 
-    def _finding(
-        self, start: int, end: int, message: str, fix: TextFix | None, seen: Counter[str]
-    ) -> Finding:
+    def _finding(self, start: int, end: int, message: str, fix: TextFix | None, seen: Counter[str]) -> Finding:
         seen[message] += 1
         identity = f"{RULE}\0{message}\0{seen[message]}".encode()
         line = bisect_right(self.starts, start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,12 +47,13 @@ def fix(
     explicit: frozenset[str] = frozenset(),
     safety: frozenset[SafetyName] = SAFE,
     wanted: Wanted = lambda _finding: True,
+    known: Mapping[str, str] | None = None,
 ) -> Mended:
     """A module's text after the fixes of `rules` that are as safe as asked; a second call changes nothing.
 
-    `wanted` says which findings may be fixed.
+    `wanted` says which findings may be fixed; `known` is as in `engine.check`.
     """
-    return mend(text, lambda new: check_text(new, rules, path, explicit), path, safety, wanted)
+    return mend(text, lambda new: check_text(new, rules, path, explicit, known), path, safety, wanted)
 
 
 def mend(
@@ -119,9 +120,7 @@ class _Job:
             rules = frozenset(finding.rule for finding in restless)
             without |= rules
             line = restless[0].range.line
-            told.append(
-                Problem(self.path, "fix-error", f"the fixes of {_names(rules)} never settle: left out", line)
-            )
+            told.append(Problem(self.path, "fix-error", f"the fixes of {_names(rules)} never settle: left out", line))
         last = steps[-1]
         fixed = Counter(finding.rule for step in steps for finding in step.applied)
         return Mended(last.text, dict(fixed), last.checked, (*told, *last.problems), last.refused), without
@@ -198,9 +197,7 @@ def _invalid(text: str, edits: Sequence[TextEdit]) -> str | None:
     return None if any(text[edit.start : edit.end] != edit.text for edit in edits) else "changes nothing"
 
 
-def _accepted(
-    sound: Sound, candidates: list[_Candidate]
-) -> tuple[list[_Candidate], list[tuple[_Candidate, Fault]]]:
+def _accepted(sound: Sound, candidates: list[_Candidate]) -> tuple[list[_Candidate], list[tuple[_Candidate, Fault]]]:
     """The fixes that go together and are sound, and those that are not."""
     candidates = sorted(candidates, key=lambda one: one.order)
     faults: list[tuple[_Candidate, Fault]] = []
@@ -223,9 +220,7 @@ def _fault(sound: Sound, candidates: Sequence[_Candidate]) -> Fault | None:
     return sound.fault(_edits(candidates), _edits(forgiven))
 
 
-def _sift(
-    new: list[_Candidate], kept: list[_Candidate], fine: Callable[[list[_Candidate]], bool]
-) -> list[_Candidate]:
+def _sift(new: list[_Candidate], kept: list[_Candidate], fine: Callable[[list[_Candidate]], bool]) -> list[_Candidate]:
     """What is kept already and as much of the new as is fine together with it, found by halving."""
     if not new or fine([*kept, *new]):
         return [*kept, *new]

@@ -62,7 +62,11 @@ def _load_module(name: str) -> Rule:
 
 
 def _only_rule(module: ModuleType) -> Rule:
-    rules = [value for value in vars(module).values() if isinstance(value, Rule) and value.check.__module__ == module.__name__]
+    rules = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, Rule) and value.check.__module__ == module.__name__
+    ]
     if len(rules) != 1:
         raise PluginError(f"{module.__file__}: a rule module defines exactly one @rule, this one defines {len(rules)}")
     (rule,) = rules

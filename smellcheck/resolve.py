@@ -7,13 +7,13 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from .engine import level
 from .facts.spans import Span, spans
-from .finding import Finding, Level, Range, TextEdit, TextFix
+from .finding import LEVELS, Finding, Level, Problem, Range, TextEdit, TextFix
 from .page import mechanism
 
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
-def resolve(file: File, smells: list[tuple[Rule, Smell]]) -> list[Finding]:
-    """The findings of a file's smells, with offsets, lines and the edits of their fixes."""
+def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem]) -> list[Finding]:
+    """The findings of a file's smells, with offsets, lines and the edits of their fixes.
+
+    A fix whose edits overlap is a bug of its rule: it is left out and added to `problems`.
+    """
     wanted: set[cst.CSTNode] = set()
     for _, smell in smells:
         wanted.add(smell.node)
@@ -35,7 +38,7 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]]) -> list[Finding]:
     lines = Lines(file.text)
     if found is None:
         # The tree does not spell the text: say where as well as can be, and change nothing.
-        found = {node: (0, 0) for node in wanted}
+        found = dict.fromkeys(wanted, (0, 0))
         smells = [(rule, _without_fix(smell)) for rule, smell in smells]
     findings, seen = [], Counter[tuple[str, str, str]]()
     for rule, smell in smells:
@@ -48,18 +51,33 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]]) -> list[Finding]:
                 rule=rule.name,
                 family=rule.family,
                 practice=rule.practice,
-                level=cast("Level", level(rule, smell)),
+                level=_level(rule, smell),
                 message=smell.message,
                 why=mechanism(rule.page),
                 range=lines.range(start, end),
                 start=start,
                 end=end,
                 scope=scope,
-                fix=_text_fix(file, smell.fix, found, lines) if smell.fix else None,
+                fix=_checked_fix(file, rule, smell.fix, found, lines, problems) if smell.fix else None,
                 fingerprint=_fingerprint(*key, str(seen[key])),
             )
         )
     return findings
+
+
+def _level(rule: Rule, smell: Smell) -> Level:
+    """The milder of the rule's level and the smell's own."""
+    return max(rule.level, smell.level or rule.level, key=LEVELS.index)
+
+
+def _checked_fix(
+    file: File, rule: Rule, fix: Fix, found: dict[cst.CSTNode, Span], lines: Lines, problems: list[Problem]
+) -> TextFix | None:
+    made = _text_fix(file, fix, found, lines)
+    if any(first.end > second.start for first, second in zip(made.edits, made.edits[1:], strict=False)):
+        problems.append(Problem(file.path, "rule-error", f"{rule.name}: the edits of {fix.title!r} overlap"))
+        return None
+    return made
 
 
 def _without_fix(smell: Smell) -> Smell:
@@ -68,22 +86,14 @@ def _without_fix(smell: Smell) -> Smell:
     return replace(smell, fix=None)
 
 
-def _text_fix(file: File, fix: Fix, found: dict[cst.CSTNode, Span], lines: Lines) -> TextFix | None:
-    edits: set[TextEdit] = set()
+def _text_fix(file: File, fix: Fix, found: dict[cst.CSTNode, Span], lines: Lines) -> TextFix:
+    # Imports come first: of two insertions at one point the first stays in front.
+    imports = [import_edit(file, module, lines) for module in fix.imports]
+    edits = [edit for edit in imports if edit is not None]
     for edit in fix.edits:
-        if edit.kind == "indent":
-            edits |= set(_indents(edit, found, lines))
-        else:
-            edits.add(_text_edit(file, edit, found, lines))
-    edits = _joined(edits)
-    for module in fix.imports:
-        edit = import_edit(file, module, lines)
-        if edit is not None:
-            edits.add(edit)
-    ordered = sorted(edits)
-    if any(first.end > second.start for first, second in zip(ordered, ordered[1:], strict=False)):
-        raise ValueError(f"the edits of {fix.title!r} overlap")
-    return TextFix(fix.title, fix.safety.value, tuple(ordered))
+        edits += _indents(edit, found, lines) if edit.kind == "indent" else [_text_edit(file, edit, found, lines)]
+    ordered = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
+    return TextFix(fix.title, fix.safety.value, tuple(_joined(ordered)))
 
 
 def _indents(edit: Edit, found: dict[cst.CSTNode, Span], lines: Lines) -> Iterator[TextEdit]:
@@ -95,18 +105,14 @@ def _indents(edit: Edit, found: dict[cst.CSTNode, Span], lines: Lines) -> Iterat
         at = following
 
 
-def _joined(edits: set[TextEdit]) -> set[TextEdit]:
-    """Insertions of one fix at one point made one: whole lines come before the indentation of what follows."""
-    at: dict[int, list[TextEdit]] = {}
-    for edit in edits:
-        if edit.start == edit.end:
-            at.setdefault(edit.start, []).append(edit)
-    for start, several in at.items():
-        if len(several) > 1:
-            edits = edits - set(several)
-            ordered = sorted(several, key=lambda edit: (not edit.text.endswith(("\n", "\r")), edit.text))
-            edits.add(TextEdit(start, start, "".join(edit.text for edit in ordered)))
-    return edits
+def _joined(edits: list[TextEdit]) -> Iterator[TextEdit]:
+    """Insertions at one point made one, in their order."""
+    for (start, end), several in groupby(edits, key=lambda edit: (edit.start, edit.end)):
+        texts = [edit.text for edit in several]
+        if start == end:
+            yield TextEdit(start, end, "".join(texts))
+        else:
+            yield from (TextEdit(start, end, text) for text in texts)
 
 
 def _text_edit(file: File, edit: Edit, found: dict[cst.CSTNode, Span], lines: Lines) -> TextEdit:

@@ -136,9 +136,7 @@ class _Plan:
         names, explicit = selection.names - off, selection.explicit - off
         return Job(target.path, target.shown, names, explicit, frozenset(safety), not self.options.diff)
 
-    def report(
-        self, targets: Sequence[Target], outcomes: Sequence[Outcome], problems: dict[Problem, None]
-    ) -> Report:
+    def report(self, targets: Sequence[Target], outcomes: Sequence[Outcome], problems: dict[Problem, None]) -> Report:
         findings: list[Finding] = []
         fixed, failing = Counter[str](), 0
         for target, outcome in zip(targets, outcomes, strict=True):
@@ -149,19 +147,13 @@ class _Plan:
         settings = {self.settings, *(target.settings for target in targets)}
         return Report(
             findings=tuple(sorted(findings, key=_order)),
-            problems=tuple(
-                sorted(problems, key=lambda problem: (problem.path, problem.line or 0, problem.message))
-            ),
+            problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line or 0, problem.message))),
             files=len(targets),
             fixed=dict(sorted(fixed.items())),
             suppressed=sum(outcome.suppressed for outcome in outcomes),
             failing=failing,
-            texts={
-                target.shown: out.text for target, out in zip(targets, outcomes, strict=True) if out.findings
-            },
-            changes={
-                target.shown: out.change for target, out in zip(targets, outcomes, strict=True) if out.change
-            },
+            texts={target.shown: out.text for target, out in zip(targets, outcomes, strict=True) if out.findings},
+            changes={target.shown: out.change for target, out in zip(targets, outcomes, strict=True) if out.change},
             unsafe=self.settings.unsafe_fixes,
             cards=tuple(self.cards(frozenset().union(*(self.select(each).names for each in settings)))),
             root=f"{self.options.chosen.cwd.as_uri()}/",

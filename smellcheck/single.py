@@ -81,11 +81,20 @@ def examine(text: str, job: Job) -> Outcome:
     from .engine import check
     from .mend import fix
 
+    known = {rule.name: rule.family for rule in plugins.rules()}
     rules = [rule for rule in plugins.rules() if rule.name in job.names]
     try:
         if not job.safety:
-            return _outcome(check(text, rules, job.shown, job.explicit), text, job)
-        mended = fix(text, rules, job.shown, job.explicit, job.safety, lambda found: found.rule in job.names)
+            return _outcome(check(text, rules, job.shown, job.explicit, known), text, job)
+        mended = fix(
+            text,
+            rules,
+            job.shown,
+            job.explicit,
+            job.safety,
+            lambda found: found.rule in job.names,
+            known=known,
+        )
         outcome = _outcome(mended.checked, mended.text, job)
         problems = tuple(dict.fromkeys((*outcome.problems, *_located(mended.problems, job))))
         change = (text, mended.text) if mended.text != text else None
@@ -98,12 +107,8 @@ def examine(text: str, job: Job) -> Outcome:
 
 
 def _outcome(checked: Checked, text: str, job: Job) -> Outcome:
-    findings = tuple(
-        replace(finding, path=job.shown) for finding in checked.findings if finding.rule in job.names
-    )
-    return Outcome(
-        findings, _located(checked.problems, job), checked.suppressed, text=text if findings else ""
-    )
+    findings = tuple(replace(finding, path=job.shown) for finding in checked.findings if finding.rule in job.names)
+    return Outcome(findings, _located(checked.problems, job), checked.suppressed, text=text if findings else "")
 
 
 def _located(problems: Sequence[Problem], job: Job) -> tuple[Problem, ...]:

@@ -115,8 +115,14 @@ class WholePage(_Item):
                 ("no section `Leave it`", page.leave_it),
                 ("no case that fires", firing),
                 ("fewer than two look-alikes that stay silent", len(silent) >= 2),
-                ("no proof, and no sentence under `Proof` why there can be none", page.proofs or page.no_proof),
-                ("a fix without a section `Fix safety`", page.fix_safety or not any(c.fixed for c in page.cases)),
+                (
+                    "no proof, and no sentence under `Proof` why there can be none",
+                    page.proofs or page.no_proof,
+                ),
+                (
+                    "a fix without a section `Fix safety`",
+                    page.fix_safety or not any(c.fixed for c in page.cases),
+                ),
                 ("two cases with the same code", len({case.plain for case in page.cases}) == len(page.cases)),
             )
             if not holds
@@ -258,7 +264,11 @@ def _comments(code: str) -> list[str]:
     import tokenize
 
     tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    return [token.string for token in tokens if token.type == tokenize.COMMENT and not re.search("smellcheck:", token.string)]
+    return [
+        token.string
+        for token in tokens
+        if token.type == tokenize.COMMENT and not re.search("smellcheck:", token.string)
+    ]
 
 
 def _numbered(code: str) -> str:

@@ -50,9 +50,7 @@ def feeds(call: cst.Call, file: File) -> bool:
 def wrapping(item: cst.BaseExpression, file: File) -> str | None:
     """What the list of all rows is put into, instead of the batch of one; `None` when that is not known."""
     match item:
-        case cst.Call(
-            func=cst.Attribute(attr=cst.Name(value="transform")) as func, args=[cst.Arg(value=inner)]
-        ):
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value="transform")) as func, args=[cst.Arg(value=inner)]):
             around = wrapping(inner, file)
             return f"{file.text_of(func)}({around})" if around else None
         case cst.Call(func=cst.Attribute(attr=cst.Name(value="reshape"))) | cst.List() | cst.Subscript():

@@ -8,8 +8,12 @@ import libcst as cst
 from smellcheck import Edit, File, Fix, Smell, rule
 
 _MAKERS = {"torch.from_numpy", "torch.tensor", "torch.as_tensor"}
-_FACTORIES = re.compile(r"^torch\.(zeros|ones|full|empty|rand|randn|linspace|arange|eye|tensor|as_tensor|normal)(_like)?$")
-_PRODUCTS = re.compile(r"^torch\.(matmul|mm|bmm|einsum|addmm|baddbmm|nn\.functional\.(linear|conv\w+|bilinear|scaled_dot_product_attention))$")
+_FACTORIES = re.compile(
+    r"^torch\.(zeros|ones|full|empty|rand|randn|linspace|arange|eye|tensor|as_tensor|normal)(_like)?$"
+)
+_PRODUCTS = re.compile(
+    r"^torch\.(matmul|mm|bmm|einsum|addmm|baddbmm|nn\.functional\.(linear|conv\w+|bilinear|scaled_dot_product_attention))$"
+)
 _CASTS = {"float", "half", "bfloat16", "double", "type", "type_as", "long", "int"}
 # Where 64 bits are there on purpose.
 _SCIENCE = re.compile(
@@ -17,23 +21,38 @@ _SCIENCE = re.compile(
     r"|\bpinn|physics|quantum|hamiltonian|eigenv|lbfgs|set_default_dtype|set_default_tensor_type|\b1e-(8|9|1\d)\b",
     re.I,
 )
-_COUNTS = re.compile(r"meter|metric|total|count|sum|accum|running|stat|cov|mean|var|std|weight|schedule|beta|alpha|sigma|prob|confusion|hist", re.I)
+_COUNTS = re.compile(
+    r"meter|metric|total|count|sum|accum|running|stat|cov|mean|var|std|weight|schedule|beta|alpha|sigma|prob|confusion|hist",
+    re.I,
+)
 
 
 @rule(imports="torch", practice="precision")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     name = file.name(call.func)
-    if name is None and not is_double(call) or file.matches(_SCIENCE) or file.context.in_test(call):
+    if (name is None and not is_double(call)) or file.matches(_SCIENCE) or file.context.in_test(call):
         return
     if name in _MAKERS and file.argument(call, "dtype", 1) is None and call.args and not call.args[0].star:
         array = call.args[0].value
         wide = file.dtypes.float64_array(array) or (file.dtypes.from_frame(array) and narrowed_late(call, file))
         if wide and reaches(call, file, moved=True):
-            yield Smell(call, "this tensor takes over NumPy's 64-bit floats, twice the bytes and a fraction of the speed", leak_fix(call, array, name, file))
+            yield Smell(
+                call,
+                "this tensor takes over NumPy's 64-bit floats, twice the bytes and a fraction of the speed",
+                leak_fix(call, array, name, file),
+            )
     elif name is not None and _FACTORIES.match(name):
         dtype = file.argument(call, "dtype")
-        if dtype is not None and file.name(dtype.value) in ("torch.float64", "torch.double") and reaches(call, file, moved=False):
-            yield Smell(call, "this tensor is made of 64-bit floats, twice the bytes and a fraction of the speed", literal_fix(dtype.value, file))
+        if (
+            dtype is not None
+            and file.name(dtype.value) in ("torch.float64", "torch.double")
+            and reaches(call, file, moved=False)
+        ):
+            yield Smell(
+                call,
+                "this tensor is made of 64-bit floats, twice the bytes and a fraction of the speed",
+                literal_fix(dtype.value, file),
+            )
     elif is_double(call) and file.values.is_module(call.func.value):
         # No fix: what is fed to the module is made of 64-bit floats elsewhere.
         yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float")
@@ -56,7 +75,9 @@ def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:
     named = [
         name
         for name in file.all(cst.Name)
-        if name.value == target.value and name is not target and file.scopes.bound(name.value, file.scopes.around(name)) is scope
+        if name.value == target.value
+        and name is not target
+        and file.scopes.bound(name.value, file.scopes.around(name)) is scope
     ]
     if any(isinstance(file.parent(use), cst.AugAssign) or stored_into(use, file) for use in named):
         return False
@@ -108,7 +129,11 @@ def follow(node: cst.CSTNode, file: File, moved: bool) -> bool | None:
                 return True
             case cst.Attribute(attr=cst.Name("to")):
                 return move(file.parent(above), file, moved)
-            case cst.Attribute(attr=cst.Name("unsqueeze" | "view" | "reshape" | "permute" | "transpose" | "contiguous" | "requires_grad_" | "T")):
+            case cst.Attribute(
+                attr=cst.Name(
+                    "unsqueeze" | "view" | "reshape" | "permute" | "transpose" | "contiguous" | "requires_grad_" | "T"
+                )
+            ):
                 pass
             case cst.Call(func=func) if func is not current:
                 return True if file.values.is_module(func) or _PRODUCTS.match(file.name(func) or "") else None
@@ -127,7 +152,9 @@ def move(call: cst.CSTNode | None, file: File, moved: bool) -> bool | None:
     if not isinstance(call, cst.Call):
         return None
     texts = [file.text_of(arg.value) for arg in call.args]
-    if any(re.search(r"float|half|dtype|long|int", text) for text in texts) or any(a.keyword and a.keyword.value == "dtype" for a in call.args):
+    if any(re.search(r"float|half|dtype|long|int", text) for text in texts) or any(
+        a.keyword and a.keyword.value == "dtype" for a in call.args
+    ):
         return False
     return True if moved and texts and re.search(r"device|cuda|gpu", texts[0], re.I) else None
 

@@ -20,7 +20,12 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
     reported: list[cst.CSTNode] = []
     for call in forwards(body, file):
         model = call.func.value if is_method(call) else call.func
-        if file.context.in_test(call) or frozen(model, file) or asks_for_gradients(model, file) or file.grad.mode(call) != "on":
+        if (
+            file.context.in_test(call)
+            or frozen(model, file)
+            or asks_for_gradients(model, file)
+            or file.grad.mode(call) != "on"
+        ):
             continue
         if any(file.context.within(call, other) for other in reported):
             continue
@@ -28,7 +33,11 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         if not region or file.graph.fate(call, [function.body] if function else region) != "dropped":
             continue
         reported += region
-        yield Smell(call, f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads", fix(call, region, function, file))
+        yield Smell(
+            call,
+            f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads",
+            fix(call, region, function, file),
+        )
         if function is not None:
             return
 

@@ -23,7 +23,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     receiver = call.func.value
     inner = destination(receiver, file) if isinstance(receiver, cst.Call) else None
     if inner is not None:
-        yield from second_move(call, file) if inner == device else round_trip(call, receiver, device, inner, file)
+        yield from (second_move(call, file) if inner == device else round_trip(call, receiver, device, inner, file))
     elif loops[0].kind not in _KINDS:
         return
     elif file.values.is_module(receiver):
@@ -42,7 +42,11 @@ def destination(call: cst.CSTNode, file: File) -> str | None:
         case cst.Call(func=cst.Attribute(attr=cst.Name("cuda")), args=args):
             return "cuda(" + ", ".join(file.text_of(a.value) for a in args if not named(a, "non_blocking")) + ")"
         case cst.Call(func=cst.Attribute(attr=cst.Name("to")), args=[first, *rest]):
-            if first.star or not all(named(arg, "non_blocking") for arg in rest) or first.keyword and not named(first, "device"):
+            if (
+                first.star
+                or not all(named(arg, "non_blocking") for arg in rest)
+                or (first.keyword and not named(first, "device"))
+            ):
                 return None
             text = file.text_of(first.value)
             known = file.values.kind(first.value) in ("device", "string") or text.endswith(".device")
@@ -72,7 +76,16 @@ def moved_module(call: cst.Call, loop: cst.For | cst.While, kind: str, file: Fil
     uses = [other for other in file.all(cst.Call) if file.context.within(other, loop) and other is not call]
     for other in uses:
         if isinstance(other.func, cst.Attribute) and file.same(other.func.value, receiver):
-            if other.func.attr.value in ("to", "cpu", "cuda", "half", "float", "double", "to_empty", "load_state_dict"):
+            if other.func.attr.value in (
+                "to",
+                "cpu",
+                "cuda",
+                "half",
+                "float",
+                "double",
+                "to_empty",
+                "load_state_dict",
+            ):
                 return
     # A function that is handed the module may leave it on the host.
     leaks = any(file.same(arg.value, receiver) for other in uses for arg in other.args)
@@ -83,7 +96,9 @@ def moved_module(call: cst.Call, loop: cst.For | cst.While, kind: str, file: Fil
     yield Smell(
         call,
         f"every parameter of `{file.text_of(receiver)}` is visited in each turn of the loop to move nothing",
-        made("Move it once, before the loop", *hoist(statement, loop, file)) if hoistable(statement, loop, file) else None,
+        made("Move it once, before the loop", *hoist(statement, loop, file))
+        if hoistable(statement, loop, file)
+        else None,
         level="info" if kind == "epoch" else None,
     )
 
@@ -91,11 +106,17 @@ def moved_module(call: cst.Call, loop: cst.For | cst.While, kind: str, file: Fil
 def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, kind: str, file: File) -> Iterator[Smell]:
     """The same tensor is copied to the device every time round."""
     receiver, statement = call.func.value, file.context.statement(call)
-    if not isinstance(receiver, cst.Name | cst.Attribute) or not steady(call, loop, file) or mutated(receiver, loop, file):
+    if (
+        not isinstance(receiver, cst.Name | cst.Attribute)
+        or not steady(call, loop, file)
+        or mutated(receiver, loop, file)
+    ):
         return
     fix = None
     match statement:
-        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value)]):
+        case cst.SimpleStatementLine(
+            body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value)]
+        ):
             if value is call:
                 if file.same(target, receiver) or mutated(target, loop, file):
                     return
@@ -120,9 +141,7 @@ def already_there(call: cst.Call, device: str, loop: cst.CSTNode, file: File) ->
     earlier = reaching[0].value
     if not isinstance(earlier, cst.Call) or file.context.loops(earlier)[:1] != file.context.loops(call)[:1]:
         return False
-    return destination(earlier, file) == device and all(
-        file.context.invariant(arg.value, loop) for arg in call.args
-    )
+    return destination(earlier, file) == device and all(file.context.invariant(arg.value, loop) for arg in call.args)
 
 
 def second_move(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -178,7 +197,10 @@ def mutated(name: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
     """Whether a tensor is changed in place within a loop."""
     wanted = re.escape(file.text_of(name))
     return bool(
-        re.search(rf"(?<![\w.]){wanted}(\[[^\n]*\])?\s*([-+*/|&@%]|//|\*\*)?=(?!=)|(?<![\w.]){wanted}(\[[^\n]*\])?\.\w+_\(|out\s*=\s*{wanted}\b", without(loop, name, file))
+        re.search(
+            rf"(?<![\w.]){wanted}(\[[^\n]*\])?\s*([-+*/|&@%]|//|\*\*)?=(?!=)|(?<![\w.]){wanted}(\[[^\n]*\])?\.\w+_\(|out\s*=\s*{wanted}\b",
+            without(loop, name, file),
+        )
     )
 
 

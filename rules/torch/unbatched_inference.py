@@ -9,10 +9,16 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _BATCH = 64
 # What makes the loop something else than inference over a collection: timing, waiting, stepping a simulation.
-_OTHER_PURPOSE = re.compile(r"perf_counter|time\.time\(|timeit|cuda\.Event|env\.step|\.step\(|synchronize\(|input\(|sleep\(|\.recv\(|\.read\(\)")
+_OTHER_PURPOSE = re.compile(
+    r"perf_counter|time\.time\(|timeit|cuda\.Event|env\.step|\.step\(|synchronize\(|input\(|sleep\(|\.recv\(|\.read\(\)"
+)
 # Items of different sizes cannot be stacked: what is decoded from files, unless something gives all one size.
-_DECODES = re.compile(r"Image\.open|imread|\bload_image|torchaudio\.load|sf\.read|soundfile\.read|librosa\.load|read_image|decode_jpeg|VideoReader|load_audio|open_image")
-_ONE_SIZE = re.compile(r"Resize|CenterCrop|RandomResizedCrop|\.resize\(|pad_or_trim|cv2\.resize|IMAGE_SIZE|img_size|image_size|\.transforms\(\)|create_transform|ImageProcessor|FeatureExtractor|preprocess")
+_DECODES = re.compile(
+    r"Image\.open|imread|\bload_image|torchaudio\.load|sf\.read|soundfile\.read|librosa\.load|read_image|decode_jpeg|VideoReader|load_audio|open_image"
+)
+_ONE_SIZE = re.compile(
+    r"Resize|CenterCrop|RandomResizedCrop|\.resize\(|pad_or_trim|cv2\.resize|IMAGE_SIZE|img_size|image_size|\.transforms\(\)|create_transform|ImageProcessor|FeatureExtractor|preprocess"
+)
 
 
 @rule(imports="torch transformers timm", practice="hardware")
@@ -43,26 +49,65 @@ def batch_of_one(node: cst.CSTNode, loop: cst.CSTNode, file: File, depth: int = 
     if depth > 5:
         return None
     match node:
-        case cst.Call(func=cst.Attribute(value=item, attr=cst.Name("unsqueeze")), args=[cst.Arg(value=cst.Integer("0"))]):
+        case cst.Call(
+            func=cst.Attribute(value=item, attr=cst.Name("unsqueeze")), args=[cst.Arg(value=cst.Integer("0"))]
+        ):
             return item
-        case cst.Call(func=cst.Attribute(value=item, attr=cst.Name("view" | "reshape")), args=[cst.Arg(value=cst.Integer("1")), _, *_]):
+        case cst.Call(
+            func=cst.Attribute(value=item, attr=cst.Name("view" | "reshape")),
+            args=[cst.Arg(value=cst.Integer("1")), _, *_],
+        ):
             return item
         case cst.Subscript(value=item, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name("None"))), *_]):
             return item
-        case cst.Subscript(value=item, slice=[cst.SubscriptElement(slice=cst.Slice(lower=cst.Name() as low, upper=upper)), *_]):
+        case cst.Subscript(
+            value=item,
+            slice=[cst.SubscriptElement(slice=cst.Slice(lower=cst.Name() as low, upper=upper)), *_],
+        ):
             return node if upper is not None and re.fullmatch(rf"{low.value} *\+ *1", file.text_of(upper)) else None
-        case cst.Call(func=cst.Attribute(attr=cst.Name("to" | "cuda" | "float" | "half" | "type" | "contiguous" | "requires_grad_")) as func):
+        case cst.Call(
+            func=cst.Attribute(
+                attr=cst.Name("to" | "cuda" | "float" | "half" | "type" | "contiguous" | "requires_grad_")
+            ) as func
+        ):
             return batch_of_one(func.value, loop, file, depth + 1)
-        case cst.Call(args=[cst.Arg(value=inner), *rest]) if file.name(node.func) in ("torch.unsqueeze", "numpy.expand_dims"):
+        case cst.Call(args=[cst.Arg(value=inner), *rest]) if file.name(node.func) in (
+            "torch.unsqueeze",
+            "numpy.expand_dims",
+        ):
             return inner if rest and file.text_of(rest[0].value) == "0" else None
         case cst.Call(args=[cst.Arg(value=cst.List(elements=[cst.Element(value=item)])), *_]):
-            return item if file.name(node.func) in ("torch.tensor", "torch.stack", "torch.as_tensor", "torch.FloatTensor", "numpy.array", "torch.LongTensor") else None
+            return (
+                item
+                if file.name(node.func)
+                in (
+                    "torch.tensor",
+                    "torch.stack",
+                    "torch.as_tensor",
+                    "torch.FloatTensor",
+                    "numpy.array",
+                    "torch.LongTensor",
+                )
+                else None
+            )
         case cst.Call(args=[cst.Arg(value=inner), *_]):
-            if file.name(node.func) in ("torch.tensor", "torch.from_numpy", "torch.as_tensor", "torch.autograd.Variable", "torch.FloatTensor", "torch.Tensor"):
+            if file.name(node.func) in (
+                "torch.tensor",
+                "torch.from_numpy",
+                "torch.as_tensor",
+                "torch.autograd.Variable",
+                "torch.FloatTensor",
+                "torch.Tensor",
+            ):
                 return batch_of_one(inner, loop, file, depth + 1)
         case cst.Name():
             reaching = file.scopes.reaching(node)
-            if len(reaching) == 1 and reaching[0].kind == "assign" and not reaching[0].path and reaching[0].value is not None:
+            if (
+                len(reaching) == 1
+                and reaching[0].kind == "assign"
+                and not reaching[0].path
+                and reaching[0].value is not None
+            ):
                 if file.context.within(reaching[0].node, loop):
                     return batch_of_one(reaching[0].value, loop, file, depth + 1)
     return None
@@ -95,15 +140,23 @@ def independent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
         return True
     for arg in call.args:
         for _, node in read_in_loop(arg.value, loop, file):
-            if node is not loop and not file.before(node, file.context.statement(call)) and not file.context.within(node, arg):
+            if (
+                node is not loop
+                and not file.before(node, file.context.statement(call))
+                and not file.context.within(node, arg)
+            ):
                 return False
-    return not any(isinstance(node, cst.Break | cst.Return | cst.Yield | cst.Raise) for node in file.calls.own_nodes(loop.body))
+    return not any(
+        isinstance(node, cst.Break | cst.Return | cst.Yield | cst.Raise) for node in file.calls.own_nodes(loop.body)
+    )
 
 
 def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> bool:
     """Whether the items surely have one size, and the loop is about nothing else."""
     text = file.text_of(loop)
-    if _OTHER_PURPOSE.search(text) or (function and any(isinstance(n, cst.Yield) for n in file.calls.own_nodes(function))):
+    if _OTHER_PURPOSE.search(text) or (
+        function and any(isinstance(n, cst.Yield) for n in file.calls.own_nodes(function))
+    ):
         return False
     return not _DECODES.search(text) or bool(_ONE_SIZE.search(file.text))
 
@@ -112,7 +165,12 @@ def fix(call: cst.Call, loop: cst.CSTNode, file: File) -> Fix | None:
     """The rewrite of loops over the rows of a tensor whose only work is to collect the arg max."""
     described = file.context.loop(loop)
     over = described.over
-    if over is None or not isinstance(over, cst.Name | cst.Attribute) or file.values.kind(over) != "tensor" or len(call.args) != 1:
+    if (
+        over is None
+        or not isinstance(over, cst.Name | cst.Attribute)
+        or file.values.kind(over) != "tensor"
+        or len(call.args) != 1
+    ):
         return None
     target = described.target
     if not isinstance(target, cst.Name) or not is_row(call.args[0].value, over, target, described.indexed, file):
@@ -127,7 +185,12 @@ def fix(call: cst.Call, loop: cst.CSTNode, file: File) -> Fix | None:
         return None
     labels = f"{file.text_of(call.func)}({name}).argmax({dim}).tolist()"
     edit: Edit | None = None
-    if isinstance(loop, cst.ListComp) and loop.elt is whole and not loop.for_in.ifs and loop.for_in.inner_for_in is None:
+    if (
+        isinstance(loop, cst.ListComp)
+        and loop.elt is whole
+        and not loop.for_in.ifs
+        and loop.for_in.inner_for_in is None
+    ):
         edit = file.replace(loop, f"[label for {name} in {rows}.split({_BATCH}) for label in {labels}]")
     elif isinstance(loop, cst.For) and loop.orelse is None:
         edit = appended(loop, whole, f"for {name} in {rows}.split({_BATCH}):", labels, file)
@@ -158,7 +221,9 @@ def is_row(node: cst.CSTNode, over: cst.CSTNode, target: cst.Name, indexed: bool
     """Whether an argument is exactly one row of the tensor with a leading axis of one."""
     x, i = re.escape(file.text_of(over)), re.escape(target.value)
     row = rf"{x}\[{i}\]" if indexed else i
-    forms = rf"{row}\.unsqueeze\(0\)|{row}\[None\]|{row}\[None, *:\]" + (rf"|{x}\[{i} *: *{i} *\+ *1\]" if indexed else "")
+    forms = rf"{row}\.unsqueeze\(0\)|{row}\[None\]|{row}\[None, *:\]" + (
+        rf"|{x}\[{i} *: *{i} *\+ *1\]" if indexed else ""
+    )
     return re.fullmatch(forms, file.text_of(node)) is not None
 
 
@@ -166,7 +231,18 @@ def appended(loop: cst.For, whole: cst.CSTNode, header: str, labels: str, file: 
     """The loop again, over batches, for a body that is one `append`."""
     match loop.body:
         case cst.IndentedBlock(
-            body=[cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=holder, attr=cst.Name("append")), args=[cst.Arg(value=value)]))])]
+            body=[
+                cst.SimpleStatementLine(
+                    body=[
+                        cst.Expr(
+                            value=cst.Call(
+                                func=cst.Attribute(value=holder, attr=cst.Name("append")),
+                                args=[cst.Arg(value=value)],
+                            )
+                        )
+                    ]
+                )
+            ]
         ) if value is whole:
             step = file.indent(loop.body.body[0])
             return file.replace(loop, f"{header}\n{step}{file.text_of(holder)}.extend({labels})")

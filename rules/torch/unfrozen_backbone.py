@@ -18,7 +18,11 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     model = whole_of(part, file) if part is not None else None
     if part is None or model is None or file.context.in_test(call):
         return
-    if not trained_whole(model, part, call, file) or handed_out(model, call, file) or any(_FREEZES.search(text) for text in surroundings(call, model, file)):
+    if (
+        not trained_whole(model, part, call, file)
+        or handed_out(model, call, file)
+        or any(_FREEZES.search(text) for text in surroundings(call, model, file))
+    ):
         return
     statement = file.context.statement(call)
     simple = isinstance(statement, cst.SimpleStatementLine)
@@ -96,7 +100,10 @@ def only_part(call: cst.Call) -> cst.Attribute | cst.Subscript | None:
         case cst.List(elements=[cst.Element(value=cst.Dict(elements=[cst.DictElement(value=inner), *_]))]):
             given = inner
     match given:
-        case cst.Call(func=cst.Attribute(value=(cst.Attribute() | cst.Subscript()) as part, attr=cst.Name("parameters")), args=[]):
+        case cst.Call(
+            func=cst.Attribute(value=(cst.Attribute() | cst.Subscript()) as part, attr=cst.Name("parameters")),
+            args=[],
+        ):
             return part
     return None
 
@@ -117,7 +124,9 @@ def trained_whole(model: cst.BaseExpression, part: cst.Attribute | cst.Subscript
         and same_object(other, call, model, file)
         and not file.context.within(other, call)
     ]
-    if others or (value.cls is not None and not has_more(value.cls, file.text_of(part).removeprefix(wanted).strip(".["), file)):
+    if others or (
+        value.cls is not None and not has_more(value.cls, file.text_of(part).removeprefix(wanted).strip(".["), file)
+    ):
         return False
     return any(
         file.same(forward.func, model)
@@ -137,7 +146,13 @@ def same_object(one: cst.CSTNode, other: cst.CSTNode, model: cst.CSTNode, file: 
 
 def is_plain_move(call: cst.Call) -> bool:
     """Whether a call only looks at its arguments: `print(model)`, `len(...)`, `summary(...)`."""
-    return isinstance(call.func, cst.Name) and call.func.value in ("print", "len", "summary", "isinstance", "type")
+    return isinstance(call.func, cst.Name) and call.func.value in (
+        "print",
+        "len",
+        "summary",
+        "isinstance",
+        "type",
+    )
 
 
 def has_more(cls: cst.ClassDef, part: str, file: File) -> bool:

@@ -20,12 +20,37 @@ Comprehension = cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp
 LoopNode = cst.For | cst.While | cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp
 
 # Calls that give the items of their first argument one by one, in order.
-_TRANSPARENT = {"enumerate", "tqdm", "trange", "list", "tuple", "iter", "reversed", "sorted", "track", "islice", "progress_bar", "notebook_tqdm", "prange", "set", "notebook.tqdm"}
+_TRANSPARENT = {
+    "enumerate",
+    "tqdm",
+    "trange",
+    "list",
+    "tuple",
+    "iter",
+    "reversed",
+    "sorted",
+    "track",
+    "islice",
+    "progress_bar",
+    "notebook_tqdm",
+    "prange",
+    "set",
+    "notebook.tqdm",
+}
 _BATCHY = re.compile(r"loader|batch|chunk|minibatch|_iter$|iterator|bucket|shard|split|prefetcher", re.I)
-_EPOCHS = re.compile(r"epoch|^n_iter|num_iter|max_iter|restart|^steps?$|num_steps|n_steps|max_steps|iterations|attempt|retry|retries|repeat|runs?$|trial|seed|warm_?up", re.I)
+_EPOCHS = re.compile(
+    r"epoch|^n_iter|num_iter|max_iter|restart|^steps?$|num_steps|n_steps|max_steps|iterations|attempt|retry|retries|repeat|runs?$|trial|seed|warm_?up",
+    re.I,
+)
 _FOLDS = re.compile(r"fold|kf\b|skf|cv\b|splits?$|trial|seed", re.I)
-_MEMBERS = re.compile(r"^(models?|nets?|networks?|clfs?|classifiers?|estimators?|learners?|encoders?|checkpoints?|ckpts?|ensemble|modules?|layers?|blocks?|agents?|heads?|experts?|members?|pipelines?|regressors?|detectors?)$", re.I)
-_TEST_PATH = re.compile(r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|conftest\.py|profiling)(/|$)|(^|/)(test_[^/]*|[^/]*_test|[^/]*_tests|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|conftest|profile_[^/]*)\.py$", re.I)
+_MEMBERS = re.compile(
+    r"^(models?|nets?|networks?|clfs?|classifiers?|estimators?|learners?|encoders?|checkpoints?|ckpts?|ensemble|modules?|layers?|blocks?|agents?|heads?|experts?|members?|pipelines?|regressors?|detectors?)$",
+    re.I,
+)
+_TEST_PATH = re.compile(
+    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|conftest\.py|profiling)(/|$)|(^|/)(test_[^/]*|[^/]*_test|[^/]*_tests|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|conftest|profile_[^/]*)\.py$",
+    re.I,
+)
 _TEST_NAME = re.compile(r"benchmark|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I)
 
 
@@ -78,12 +103,13 @@ class Context:
         """The loops of the same function that run the node again and again, innermost first."""
         found = []
         for child, above in self.ancestors(node):
-            if isinstance(above, cst.For) and child is above.body:
-                found.append(self.loop(above))
-            elif isinstance(above, cst.While) and (child is above.body or child is above.test):
-                found.append(self.loop(above))
-            elif isinstance(above, COMPREHENSIONS) and not (
-                isinstance(child, cst.CompFor) and self._within(node, child.iter)
+            if (
+                (isinstance(above, cst.For) and child is above.body)
+                or (isinstance(above, cst.While) and (child is above.body or child is above.test))
+                or (
+                    isinstance(above, COMPREHENSIONS)
+                    and not (isinstance(child, cst.CompFor) and self._within(node, child.iter))
+                )
             ):
                 found.append(self.loop(above))
         return found
@@ -116,7 +142,13 @@ class Context:
 
     def _stripped(self, node: cst.BaseExpression) -> cst.BaseExpression:
         while isinstance(node, cst.Call) and node.args and not node.args[0].star:
-            name = node.func.value if isinstance(node.func, cst.Name) else node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+            name = (
+                node.func.value
+                if isinstance(node.func, cst.Name)
+                else node.func.attr.value
+                if isinstance(node.func, cst.Attribute)
+                else ""
+            )
             if name not in _TRANSPARENT:
                 break
             keyword = node.args[0].keyword
@@ -136,9 +168,16 @@ class Context:
                         return kind, over, False  # type: ignore[return-value]
             if isinstance(over.func, cst.Attribute):
                 method = over.func.attr.value
-                if method in ("split", "chunk", "array_split", "split_with_sizes") and self._file.values.kind(over.func.value) in ("tensor", "output", None):
+                if method in ("split", "chunk", "array_split", "split_with_sizes") and self._file.values.kind(
+                    over.func.value
+                ) in ("tensor", "output", None):
                     name = self._file.name(over.func)
-                    split = self._file.values.kind(over.func.value) in ("tensor", "output") or name in ("numpy.array_split", "numpy.split", "torch.split", "torch.chunk")
+                    split = self._file.values.kind(over.func.value) in ("tensor", "output") or name in (
+                        "numpy.array_split",
+                        "numpy.split",
+                        "torch.split",
+                        "torch.chunk",
+                    )
                     if split:
                         return "chunk", over, False
                     if method != "split" or _FOLDS.search(_last_name(over.func.value) or ""):
@@ -147,15 +186,42 @@ class Context:
                     if over.args and not isinstance(over.args[0].value, cst.SimpleString):
                         return "unknown", over, False
                     return "sample", over, False
-                if method in ("iterrows", "itertuples", "readlines", "splitlines", "iterdir", "rglob", "glob", "tolist"):
+                if method in (
+                    "iterrows",
+                    "itertuples",
+                    "readlines",
+                    "splitlines",
+                    "iterdir",
+                    "rglob",
+                    "glob",
+                    "tolist",
+                ):
                     return "sample", over, False
                 if method in ("items", "values", "keys"):
-                    return ("member" if _MEMBERS.match(_last_name(over.func.value) or "") else "unknown"), over, False
-                if method in ("parameters", "named_parameters", "modules", "children", "named_modules", "state_dict"):
+                    return (
+                        ("member" if _MEMBERS.match(_last_name(over.func.value) or "") else "unknown"),
+                        over,
+                        False,
+                    )
+                if method in (
+                    "parameters",
+                    "named_parameters",
+                    "modules",
+                    "children",
+                    "named_modules",
+                    "state_dict",
+                ):
                     return "member", over, False
                 if method in ("repeat", "batch", "skip", "take", "prefetch", "iter_batches"):
                     return "batch", over, False
-            if self._file.name(over.func) in ("os.listdir", "glob.glob", "os.scandir", "glob.iglob", "csv.reader", "csv.DictReader"):
+            if self._file.name(over.func) in (
+                "os.listdir",
+                "glob.glob",
+                "os.scandir",
+                "glob.iglob",
+                "csv.reader",
+                "csv.DictReader",
+            ):
                 return "sample", over, False
         last = _last_name(over) or ""
         kind = self._file.values.kind(over)
@@ -165,12 +231,18 @@ class Context:
             return "batch", over, False
         if _FOLDS.search(last):
             return "fold", over, False
-        if _MEMBERS.match(last) or self._file.values.kind(target) == "module" or _MEMBERS.match(_last_name(target) or ""):
+        if (
+            _MEMBERS.match(last)
+            or self._file.values.kind(target) == "module"
+            or _MEMBERS.match(_last_name(target) or "")
+        ):
             return "member", over, False
         if _EPOCHS.search(_last_name(target) or ""):
             return "epoch", over, False
         literal = self._file.values.of(over)
-        if isinstance(over, cst.List | cst.Tuple) or (literal and isinstance(literal.made, cst.List) and literal.made.elements):
+        if isinstance(over, cst.List | cst.Tuple) or (
+            literal and isinstance(literal.made, cst.List) and literal.made.elements
+        ):
             made = over if isinstance(over, cst.List | cst.Tuple) else literal.made if literal else None
             if isinstance(made, cst.List | cst.Tuple) and len(made.elements) <= 4:
                 return "few", over, False
@@ -205,7 +277,10 @@ class Context:
         match node:
             case cst.Call(func=cst.Name(value="len"), args=[cst.Arg(value=inner)]):
                 return inner
-            case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="size")), args=[cst.Arg(value=cst.Integer(value="0"))]):
+            case cst.Call(
+                func=cst.Attribute(value=inner, attr=cst.Name(value="size")),
+                args=[cst.Arg(value=cst.Integer(value="0"))],
+            ):
                 return inner
             case cst.Subscript(
                 value=cst.Attribute(value=inner, attr=cst.Name(value="shape")),
@@ -214,7 +289,12 @@ class Context:
                 return inner
             case cst.Name():
                 reaching = self._file.scopes.reaching(node)
-                if len(reaching) == 1 and reaching[0].kind == "assign" and not reaching[0].path and reaching[0].value is not None:
+                if (
+                    len(reaching) == 1
+                    and reaching[0].kind == "assign"
+                    and not reaching[0].path
+                    and reaching[0].value is not None
+                ):
                     if not isinstance(reaching[0].value, cst.Name):
                         return self.sized(reaching[0].value)
         return None
@@ -230,7 +310,11 @@ class Context:
         for below in descend(loop):
             for target in _stored(below):
                 if isinstance(target, cst.Attribute | cst.Subscript):
-                    stored.add(self._file.text_of(target.value) if isinstance(target, cst.Subscript) else self._file.text_of(target))
+                    stored.add(
+                        self._file.text_of(target.value)
+                        if isinstance(target, cst.Subscript)
+                        else self._file.text_of(target)
+                    )
         for below in descend(node):
             if isinstance(below, cst.Name) and below.value in changed and not self._is_attribute_name(below):
                 return False
@@ -252,7 +336,9 @@ class Context:
         while function is not None:
             if _TEST_NAME.search(function.name.value):
                 return True
-            if function.name.value.startswith("test_") and any(isinstance(n, cst.Assert) for n in descend(function.body)):
+            if function.name.value.startswith("test_") and any(
+                isinstance(n, cst.Assert) for n in descend(function.body)
+            ):
                 return True
             above = self._file.parent(function)
             function = self.function(above) if above is not None else None
@@ -274,7 +360,7 @@ def _stored(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     match node:
         case cst.Assign():
             for target in node.targets:
-                yield from target.target.elements if isinstance(target.target, cst.Tuple) else (target.target,)
+                yield from (target.target.elements if isinstance(target.target, cst.Tuple) else (target.target,))
         case cst.AugAssign() | cst.AnnAssign():
             yield node.target
 

@@ -11,10 +11,25 @@ if TYPE_CHECKING:
 
 _NUMPY_FLOAT = frozenset(
     f"numpy.{name}"
-    for name in (
-        "random.rand random.randn random.random random.random_sample random.uniform random.normal "
-        "random.standard_normal random.beta random.gamma random.exponential zeros ones empty linspace logspace eye identity"
-    ).split()
+    for name in [
+        "random.rand",
+        "random.randn",
+        "random.random",
+        "random.random_sample",
+        "random.uniform",
+        "random.normal",
+        "random.standard_normal",
+        "random.beta",
+        "random.gamma",
+        "random.exponential",
+        "zeros",
+        "ones",
+        "empty",
+        "linspace",
+        "logspace",
+        "eye",
+        "identity",
+    ]
 )
 _SAME_SHAPE = {"reshape", "copy", "transpose", "flatten", "ravel", "squeeze", "T", "repeat", "clip", "round"}
 _DOUBLE = {"torch.float64", "torch.double", "numpy.float64", "numpy.double", "tensorflow.float64"}
@@ -90,7 +105,6 @@ class Dtypes:
         if name.rpartition(".")[2] in ("uniform", "normal", "beta", "gamma", "exponential"):
             return len(call.args) < 3 and not any(a.keyword and a.keyword.value == "size" for a in call.args)
         return False
-
 
 
 def _float_literals(node: cst.CSTNode) -> bool:

@@ -36,7 +36,10 @@ class Reaching:
                 if definition.kind == "parameter":
                     env[definition.name] = (definition,)
         body = scope.node.body if isinstance(scope.node, cst.FunctionDef | cst.ClassDef) else scope.node
-        self._block(body.body if isinstance(body, cst.Module | cst.IndentedBlock | cst.SimpleStatementSuite) else (), env)
+        self._block(
+            body.body if isinstance(body, cst.Module | cst.IndentedBlock | cst.SimpleStatementSuite) else (),
+            env,
+        )
 
     def at(self, name: cst.Name) -> Defs | None:
         """The definitions that may reach this use; `None` when the use was not seen (dead code)."""
@@ -45,7 +48,7 @@ class Reaching:
     def _block(self, statements: Sequence[cst.CSTNode], env: Env | None) -> Env | None:
         for statement in statements:
             # Dead code still gets an answer: that of the last live point.
-            env = self._statement(statement, env if env is not None else {})if env is not None else None
+            env = self._statement(statement, env if env is not None else {}) if env is not None else None
             if env is None:
                 break
         return env
@@ -158,10 +161,7 @@ class Reaching:
             current = stack.pop()
             if isinstance(current, cst.Name):
                 self._uses[current] = env.get(current.value, ())
-            elif isinstance(current, cst.Attribute):
-                stack.append(current.value)
-                continue
-            elif isinstance(current, cst.Arg):
+            elif isinstance(current, cst.Attribute) or isinstance(current, cst.Arg):
                 stack.append(current.value)
                 continue
             stack.extend(children(current))

@@ -49,32 +49,134 @@ MODULE_WRAPPERS = frozenset(
         "peft.get_peft_model",
     }
 )
-_HF_MODEL = re.compile(r"^transformers\.(?:models\.[\w.]+\.)?(Auto(?:Model|Backbone)\w*|[A-Z]\w*?(?:Model|For[A-Z]\w*|LMHead\w*))$")
+_HF_MODEL = re.compile(
+    r"^transformers\.(?:models\.[\w.]+\.)?(Auto(?:Model|Backbone)\w*|[A-Z]\w*?(?:Model|For[A-Z]\w*|LMHead\w*))$"
+)
 _NOT_TORCH = re.compile(r"^transformers\.(?:models\.[\w.]+\.)?(TF|Flax)[A-Z]")
 
 TENSOR_FACTORIES = frozenset(
     f"torch.{name}"
-    for name in (
-        "tensor as_tensor from_numpy zeros ones full empty rand randn randint randperm arange linspace logspace eye "
-        "zeros_like ones_like full_like empty_like rand_like randn_like randint_like cat concat stack hstack vstack "
-        "where einsum matmul mm bmm softmax sigmoid tanh relu sum mean max min argmax argmin abs exp log sqrt norm "
-        "clamp normal bernoulli multinomial scatter gather index_select tril triu diag outer meshgrid split chunk "
-        "FloatTensor LongTensor DoubleTensor IntTensor ByteTensor BoolTensor HalfTensor Tensor nn.Parameter"
-    ).split()
+    for name in [
+        "tensor",
+        "as_tensor",
+        "from_numpy",
+        "zeros",
+        "ones",
+        "full",
+        "empty",
+        "rand",
+        "randn",
+        "randint",
+        "randperm",
+        "arange",
+        "linspace",
+        "logspace",
+        "eye",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "empty_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "cat",
+        "concat",
+        "stack",
+        "hstack",
+        "vstack",
+        "where",
+        "einsum",
+        "matmul",
+        "mm",
+        "bmm",
+        "softmax",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "sum",
+        "mean",
+        "max",
+        "min",
+        "argmax",
+        "argmin",
+        "abs",
+        "exp",
+        "log",
+        "sqrt",
+        "norm",
+        "clamp",
+        "normal",
+        "bernoulli",
+        "multinomial",
+        "scatter",
+        "gather",
+        "index_select",
+        "tril",
+        "triu",
+        "diag",
+        "outer",
+        "meshgrid",
+        "split",
+        "chunk",
+        "FloatTensor",
+        "LongTensor",
+        "DoubleTensor",
+        "IntTensor",
+        "ByteTensor",
+        "BoolTensor",
+        "HalfTensor",
+        "Tensor",
+        "nn.Parameter",
+    ]
 ) | {"torch.autograd.Variable"}
 #: Functions of `torch.nn.functional` and friends give tensors.
 TENSOR_PREFIXES = ("torch.nn.functional.", "torch.linalg.", "torch.fft.", "torch.special.")
 ARRAY_PREFIXES = ("numpy.",)
 _ARRAY_FACTORIES = frozenset(
     f"numpy.{name}"
-    for name in (
-        "array asarray zeros ones full empty arange linspace logspace eye identity zeros_like ones_like full_like "
-        "concatenate stack vstack hstack column_stack random.rand random.randn random.random random.uniform "
-        "random.normal random.standard_normal random.randint random.choice load loadtxt genfromtxt reshape "
-        "expand_dims squeeze transpose meshgrid tile repeat"
-    ).split()
+    for name in [
+        "array",
+        "asarray",
+        "zeros",
+        "ones",
+        "full",
+        "empty",
+        "arange",
+        "linspace",
+        "logspace",
+        "eye",
+        "identity",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "concatenate",
+        "stack",
+        "vstack",
+        "hstack",
+        "column_stack",
+        "random.rand",
+        "random.randn",
+        "random.random",
+        "random.uniform",
+        "random.normal",
+        "random.standard_normal",
+        "random.randint",
+        "random.choice",
+        "load",
+        "loadtxt",
+        "genfromtxt",
+        "reshape",
+        "expand_dims",
+        "squeeze",
+        "transpose",
+        "meshgrid",
+        "tile",
+        "repeat",
+    ]
 )
-OPTIMIZER = re.compile(r"^(torch\.optim\.(?!lr_scheduler|swa_utils|Optimizer)|torch\.optim\.\w+\.)[A-Z]\w*$|^(transformers|torch_optimizer|timm\.optim|bitsandbytes\.optim|lion_pytorch)\.(AdamW|Adafactor|Lamb|Lion|Ranger|RAdam|AdaBelief|SGD|Adam|[A-Z]\w*8bit)$")
+OPTIMIZER = re.compile(
+    r"^(torch\.optim\.(?!lr_scheduler|swa_utils|Optimizer)|torch\.optim\.\w+\.)[A-Z]\w*$|^(transformers|torch_optimizer|timm\.optim|bitsandbytes\.optim|lion_pytorch)\.(AdamW|Adafactor|Lamb|Lion|Ranger|RAdam|AdaBelief|SGD|Adam|[A-Z]\w*8bit)$"
+)
 ENCODERS = frozenset({"sentence_transformers.SentenceTransformer", "sentence_transformers.SparseEncoder"})
 CROSS_ENCODERS = frozenset({"sentence_transformers.CrossEncoder", "sentence_transformers.cross_encoder.CrossEncoder"})
 PIPELINES = re.compile(r"^transformers\.(pipeline|pipelines\.pipeline|[A-Z]\w*Pipeline)$")
@@ -88,7 +190,9 @@ _ESTIMATOR_PACKAGES = (
     "sklearn.cross_decomposition.", "sklearn.kernel_ridge.", "sklearn.manifold.", "sklearn.random_projection.",
     "xgboost.XGB", "lightgbm.LGBM", "catboost.CatBoost",
 )  # fmt: skip
-_ESTIMATOR_FUNCTIONS = frozenset({"sklearn.pipeline.make_pipeline", "sklearn.compose.make_column_transformer", "sklearn.base.clone"})
+_ESTIMATOR_FUNCTIONS = frozenset(
+    {"sklearn.pipeline.make_pipeline", "sklearn.compose.make_column_transformer", "sklearn.base.clone"}
+)
 LOADERS = frozenset(
     {
         "torch.utils.data.DataLoader",
@@ -111,7 +215,9 @@ LIGHTNING_BASES = re.compile(r"\b(LightningModule|LightningDataModule|LightningL
 TRAINER_BASES = re.compile(r"(^|\.)(\w*Trainer)$")
 DEVICE_FACTORIES = frozenset({"torch.device"})
 _LAST_CAPITAL = re.compile(r"\.[A-Z]\w*$")
-_LOWER_MODEL = re.compile(r"^torchvision\.models\.(?:(?:detection|segmentation|video|quantization|optical_flow)\.)?[a-z]\w*$")
+_LOWER_MODEL = re.compile(
+    r"^torchvision\.models\.(?:(?:detection|segmentation|video|quantization|optical_flow)\.)?[a-z]\w*$"
+)
 
 
 def makes(name: str) -> str | None:
@@ -131,7 +237,10 @@ def _makes_module(name: str) -> bool:
     if _LOWER_MODEL.match(name) and not name.endswith(("_weights", "list_models", "get_weight", "get_model_weights")):
         return True
     return _is_module_class(name) or bool(
-        name.startswith("transformers.") and _HF_MODEL.match(name) and not _NOT_TORCH.match(name) and ".Auto" not in name
+        name.startswith("transformers.")
+        and _HF_MODEL.match(name)
+        and not _NOT_TORCH.match(name)
+        and ".Auto" not in name
     )
 
 
@@ -140,13 +249,18 @@ def _is_module_class(name: str) -> bool:
 
 
 def _makes_estimator(name: str) -> bool:
-    return name in _ESTIMATOR_FUNCTIONS or bool(name.startswith(_ESTIMATOR_PACKAGES) and _LAST_CAPITAL.search(name)) or (
-        name.startswith(("xgboost.XGB", "lightgbm.LGBM", "catboost.CatBoost"))
+    return (
+        name in _ESTIMATOR_FUNCTIONS
+        or bool(name.startswith(_ESTIMATOR_PACKAGES) and _LAST_CAPITAL.search(name))
+        or (name.startswith(("xgboost.XGB", "lightgbm.LGBM", "catboost.CatBoost")))
     )
 
 
 _TESTS = (
-    ("encoder", lambda name: name in ENCODERS or name.rpartition(".")[0] in ENCODERS and name.endswith(".load")),
+    (
+        "encoder",
+        lambda name: name in ENCODERS or (name.rpartition(".")[0] in ENCODERS and name.endswith(".load")),
+    ),
     ("cross-encoder", CROSS_ENCODERS.__contains__),
     ("pipeline", PIPELINES.match),
     ("tensor", lambda name: name in TENSOR_FACTORIES or name.startswith(TENSOR_PREFIXES)),
@@ -156,17 +270,37 @@ _TESTS = (
     ("estimator", _makes_estimator),
     ("array", _ARRAY_FACTORIES.__contains__),
     ("device", DEVICE_FACTORIES.__contains__),
-    ("tokenizer", re.compile(r"^transformers\.\w*(Tokenizer|Processor|FeatureExtractor|TokenizerFast)(\.from_pretrained)?$").match),
+    (
+        "tokenizer",
+        re.compile(
+            r"^transformers\.\w*(Tokenizer|Processor|FeatureExtractor|TokenizerFast)(\.from_pretrained)?$"
+        ).match,
+    ),
     ("frame", re.compile(r"^pandas\.(DataFrame|read_\w+|concat|merge)$").match),
     ("series", re.compile(r"^pandas\.Series$").match),
-    ("dataset", re.compile(r"^(datasets\.(load_dataset|Dataset\.\w+)|torchvision\.datasets\.\w+|torch\.utils\.data\.\w*Dataset)$").match),
-    ("list", re.compile(r"^(list|sorted|os\.listdir|glob\.glob|builtins\.list|os\.scandir|csv\.reader|csv\.DictReader)$").match),
+    (
+        "dataset",
+        re.compile(
+            r"^(datasets\.(load_dataset|Dataset\.\w+)|torchvision\.datasets\.\w+|torch\.utils\.data\.\w*Dataset)$"
+        ).match,
+    ),
+    (
+        "list",
+        re.compile(
+            r"^(list|sorted|os\.listdir|glob\.glob|builtins\.list|os\.scandir|csv\.reader|csv\.DictReader)$"
+        ).match,
+    ),
 )
+
 
 #: What an annotation says, by the full name of its class.
 def annotated(name: str) -> str | None:
     """The kind of value that an annotation of this full name promises."""
-    if name in ("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module") or MODULE_BASES.match(name):
+    if name in (
+        "torch.nn.Module",
+        "torch.nn.modules.Module",
+        "torch.nn.modules.module.Module",
+    ) or MODULE_BASES.match(name):
         return "loss" if name.endswith("Loss") else "module"
     if name in ("torch.Tensor", "torch.FloatTensor", "torch.LongTensor"):
         return "tensor"

@@ -43,9 +43,9 @@ class Gatherings:
             return None
         whole = found.loop or found.place
         # A comment in what is replaced would be lost, and so would anything awaited or bound on the way.
-        if any(
-            isinstance(node, cst.Await | cst.Yield | cst.NamedExpr) for node in descend(whole)
-        ) or self._commented(found):
+        if any(isinstance(node, cst.Await | cst.Yield | cst.NamedExpr) for node in descend(whole)) or self._commented(
+            found
+        ):
             return None
         return found
 
@@ -77,9 +77,7 @@ class Gatherings:
         text = self._whole(gathering, unit, call, given, listed=listed)
         return self._edits(gathering, text) if text is not None else ()
 
-    def _whole(
-        self, gathering: Gathering, unit: cst.CSTNode, batched: str, given: str, *, listed: bool
-    ) -> str | None:
+    def _whole(self, gathering: Gathering, unit: cst.CSTNode, batched: str, given: str, *, listed: bool) -> str | None:
         """The list of all elements, made from the results of one batched call."""
         element = gathering.element
         if given.isidentifier() and (element is None or element is unit):
@@ -112,11 +110,7 @@ class Gatherings:
                 return self._appended(each, loop)
             case cst.Call(args=[cst.Arg(value=handed), *_]) as mapping:
                 element = handed.body if isinstance(handed, cst.Lambda) else None
-                place = (
-                    self._listed_map(mapping)
-                    if isinstance(mapping.func, cst.Name)
-                    else self._new_column(mapping)
-                )
+                place = self._listed_map(mapping) if isinstance(mapping.func, cst.Name) else self._new_column(mapping)
                 return Gathering(each, element, place) if place is not None else None
         return None
 
@@ -134,14 +128,9 @@ class Gatherings:
                     )
                 ],
                 cst.SimpleStatementLine(
-                    body=[
-                        cst.Assign(targets=[cst.AssignTarget(target=target)])
-                        | cst.AnnAssign(target=target) as made
-                    ]
+                    body=[cst.Assign(targets=[cst.AssignTarget(target=target)]) | cst.AnnAssign(target=target) as made]
                 ),
-            ) if (
-                isinstance(made.value, cst.List) and not made.value.elements and isinstance(target, cst.Name)
-            ):
+            ) if isinstance(made.value, cst.List) and not made.value.elements and isinstance(target, cst.Name):
                 named = (
                     isinstance(func, cst.Attribute)
                     and func.attr.value == "append"
@@ -184,9 +173,7 @@ class Gatherings:
         frame = owner.value if isinstance(owner, cst.Subscript) else owner
         match self._file.parent(mapping):
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Subscript(value=target, slice=[_]))]):
-                axis_only = all(
-                    arg.keyword is not None and arg.keyword.value == "axis" for arg in mapping.args[1:]
-                )
+                axis_only = all(arg.keyword is not None and arg.keyword.value == "axis" for arg in mapping.args[1:])
                 if frame is not None and axis_only and self._file.same(target, frame):
                     return mapping
         return None

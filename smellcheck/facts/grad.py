@@ -14,9 +14,21 @@ if TYPE_CHECKING:
 
 Mode = Literal["on", "off"]
 
-_OFF = {"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode", "torch.autograd.grad_mode.no_grad", "torch.autograd.grad_mode.inference_mode"}
+_OFF = {
+    "torch.no_grad",
+    "torch.inference_mode",
+    "torch.autograd.no_grad",
+    "torch.autograd.inference_mode",
+    "torch.autograd.grad_mode.no_grad",
+    "torch.autograd.grad_mode.inference_mode",
+}
 _ON = {"torch.enable_grad", "torch.autograd.enable_grad"}
-_SWITCH = {"torch.set_grad_enabled", "torch.autograd.set_grad_enabled", "torch._C.set_grad_enabled", "torch.autograd.grad_mode.set_grad_enabled"}
+_SWITCH = {
+    "torch.set_grad_enabled",
+    "torch.autograd.set_grad_enabled",
+    "torch._C.set_grad_enabled",
+    "torch.autograd.grad_mode.set_grad_enabled",
+}
 # Contexts and decorators of other libraries that leave autograd alone.
 _NEUTRAL = re.compile(
     r"^(open|tqdm(\.\w+)*|trange|contextlib\.(suppress|redirect_\w+|nullcontext|closing)|warnings\.\w+|time\.\w+"
@@ -27,8 +39,17 @@ _NEUTRAL = re.compile(
     r"|typing\.\w+|abc\.abstractmethod|dataclasses\.dataclass|time_it|timer|timeit|gin\.configurable|torch\.jit\.(unused|ignore|export)"
     r"|loguru\.logger\.\w+|mlflow\.\w+|wandb\.init|PIL\.Image\.open|rasterio\.open|json\.\w+|io\.\w+|zipfile\.\w+|tarfile\.open|tempfile\.\w+)$"
 )
-_HOOKS = re.compile(r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$")
-_TRAINER_HOOKS = {"prediction_step", "evaluation_loop", "prediction_loop", "evaluate", "predict", "compute_loss"}
+_HOOKS = re.compile(
+    r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$"
+)
+_TRAINER_HOOKS = {
+    "prediction_step",
+    "evaluation_loop",
+    "prediction_loop",
+    "evaluate",
+    "predict",
+    "compute_loss",
+}
 
 
 class Grad:
@@ -111,7 +132,27 @@ class Grad:
                     return "unknown" if re.search(r"grad|inference_mode|eval\(", text) else "neutral"
             case cst.Attribute(attr=cst.Name(value=name)):
                 # `@app.route(...)`, `@x.setter`, `pool.lock`, `self.profiler`, `path.open()`: web and plumbing.
-                if name in ("route", "get", "post", "put", "command", "setter", "getter", "open", "group", "task", "callback", "add", "no_sync", "accumulate", "autocast", "device", "on_event", "websocket", "stream"):
+                if name in (
+                    "route",
+                    "get",
+                    "post",
+                    "put",
+                    "command",
+                    "setter",
+                    "getter",
+                    "open",
+                    "group",
+                    "task",
+                    "callback",
+                    "add",
+                    "no_sync",
+                    "accumulate",
+                    "autocast",
+                    "device",
+                    "on_event",
+                    "websocket",
+                    "stream",
+                ):
                     return "neutral"
         return "unknown"
 

@@ -22,7 +22,19 @@ _CUTS = {
     "detach", "item", "argmax", "argmin", "tolist", "data", "argsort", "eq", "ne", "gt", "lt",
     "ge", "le", "topk_indices", "long", "int", "bool", "nonzero", "multinomial", "detach_", "round", "sign", "bincount",
 }  # fmt: skip
-_CUT_FUNCTIONS = {"torch.argmax", "torch.argmin", "torch.argsort", "torch.eq", "torch.gt", "torch.lt", "torch.multinomial", "float", "int", "bool", "round"}
+_CUT_FUNCTIONS = {
+    "torch.argmax",
+    "torch.argmin",
+    "torch.argsort",
+    "torch.eq",
+    "torch.gt",
+    "torch.lt",
+    "torch.multinomial",
+    "float",
+    "int",
+    "bool",
+    "round",
+}
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
 
@@ -57,12 +69,19 @@ class Graph:
     def looked_at(self, node: cst.CSTNode) -> bool:
         """Whether the expression a value stands in only looks at it: its shape, its type, a print of it."""
         current = node
-        while isinstance(above := self._file.parent(current), cst.Attribute | cst.Call | cst.Arg | cst.Subscript | cst.FormattedStringExpression):
+        while isinstance(
+            above := self._file.parent(current),
+            cst.Attribute | cst.Call | cst.Arg | cst.Subscript | cst.FormattedStringExpression,
+        ):
             if isinstance(above, cst.FormattedStringExpression):
                 return True
             if isinstance(above, cst.Attribute) and above.attr.value in _LOOKS:
                 return True
-            if isinstance(above, cst.Call) and above.func is not current and self._builtin(above.func) in _LOOK_FUNCTIONS:
+            if (
+                isinstance(above, cst.Call)
+                and above.func is not current
+                and self._builtin(above.func) in _LOOK_FUNCTIONS
+            ):
                 return True
             current = above
         return False
@@ -101,9 +120,16 @@ class Graph:
                 case cst.Attribute(attr=cst.Name(value="numpy")) if above.value is current:
                     if sure:
                         return "absent"
-                case cst.Call(func=func) if sure and func is not current and (self._file.name(func) or "") in ("numpy.array", "numpy.asarray"):
+                case cst.Call(func=func) if (
+                    sure and func is not current and (self._file.name(func) or "") in ("numpy.array", "numpy.asarray")
+                ):
                     return "absent"
-                case cst.Call(func=cst.Attribute(value=cst.Name(value=holder), attr=cst.Name(value="append" | "extend" | "add" | "insert" | "update"))):
+                case cst.Call(
+                    func=cst.Attribute(
+                        value=cst.Name(value=holder),
+                        attr=cst.Name(value="append" | "extend" | "add" | "insert" | "update"),
+                    )
+                ):
                     if self._given(above.func.value):
                         return "escapes"
                     tainted[holder] = sure

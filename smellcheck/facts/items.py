@@ -20,18 +20,14 @@ _NOUN = (
     "|candidate|keyword|topic|snippet|summary|email|node|path|file|filename|img|image|url|audio|wav|product|job|user|point"
 )
 _ONE = re.compile(rf"(?:^|_)(?:{_NOUN})$", re.I)
-_MANY = re.compile(
-    rf"(?:^|_)(?:(?:{_NOUN})(?:e?s|_?list)|queries|summaries|corpus|entries|sent_tokenize|sents)$", re.I
-)
+_MANY = re.compile(rf"(?:^|_)(?:(?:{_NOUN})(?:e?s|_?list)|queries|summaries|corpus|entries|sent_tokenize|sents)$", re.I)
 COLLECTIVE = re.compile(r"batch|chunk|group|cluster|bucket|window|shard", re.I)
 _PLURAL = re.compile(r"\w\w(?<![su])s$|list$|tokens|^data$|array$|_ids$", re.I)
 _TEXT_METHODS = {
     "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace", "format", "join",
     "casefold", "removeprefix", "removesuffix", "decode", "read", "read_text", "strftime", "translate",
 }  # fmt: skip
-_GIVES_TEXT = re.compile(
-    r"clean|normali[sz]e|preprocess|format|prompt|strip|remove|to_text$|get_text$|^sub$", re.I
-)
+_GIVES_TEXT = re.compile(r"clean|normali[sz]e|preprocess|format|prompt|strip|remove|to_text$|get_text$|^sub$", re.I)
 _LOADS_ONE = {"PIL.Image.open", "cv2.imread", "librosa.load", "soundfile.read", "torchvision.io.read_image"}
 _FRAMES = ("numpy.array", "numpy.asarray", "numpy.atleast_2d", "pandas.DataFrame")
 
@@ -121,16 +117,12 @@ class Items:
     def _gives_one(self, call: cst.Call) -> bool:
         """Whether a function, by what it is or is called, gives one text or image for one."""
         last = last_name(call.func)
-        return self._file.name(call.func) in _LOADS_ONE or bool(
-            _GIVES_TEXT.search(last) and not _PLURAL.search(last)
-        )
+        return self._file.name(call.func) in _LOADS_ONE or bool(_GIVES_TEXT.search(last) and not _PLURAL.search(last))
 
     def _one_of(self, node: cst.BaseExpression) -> cst.BaseExpression | None:
         text = self._file.text_of
         match node:
-            case (
-                cst.List(elements=[cst.Element(value=inner)]) | cst.Tuple(elements=[cst.Element(value=inner)])
-            ):
+            case cst.List(elements=[cst.Element(value=inner)]) | cst.Tuple(elements=[cst.Element(value=inner)]):
                 return inner
             case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="reshape")), args=args):
                 if [text(arg.value) for arg in args] in (["1", "-1"], ["(1, -1)"], ["[1, -1]"]):
@@ -162,9 +154,7 @@ def is_slice_of_one(node: cst.CSTNode) -> bool:
     match node:
         case cst.Subscript(
             slice=[
-                cst.SubscriptElement(
-                    slice=cst.Slice(lower=cst.BaseExpression() as lower, upper=upper, step=None)
-                ),
+                cst.SubscriptElement(slice=cst.Slice(lower=cst.BaseExpression() as lower, upper=upper, step=None)),
                 *_,
             ]
         ):
@@ -208,9 +198,7 @@ def last_name(node: cst.CSTNode) -> str:
             return str(key.evaluated_value)
         case cst.Subscript(value=inner):
             return last_name(inner)
-        case cst.Call(
-            func=cst.Attribute(value=inner, attr=cst.Name(value="tolist" | "to_list" | "items" | "values"))
-        ):
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value="tolist" | "to_list" | "items" | "values"))):
             return last_name(inner)
         case cst.Call(func=func):
             return last_name(func)

@@ -77,9 +77,7 @@ def _binds_list(file: File, definition: Definition) -> bool:
     return is_list(file, definition.value)
 
 
-def _mapped(
-    file: File, each: Each, mapping: cst.Call, item: cst.BaseExpression | None, *, arrays: bool
-) -> str | None:
+def _mapped(file: File, each: Each, mapping: cst.Call, item: cst.BaseExpression | None, *, arrays: bool) -> str | None:
     """The items of `map(f, xs)`, `df["x"].apply(f)` or `df.apply(f, axis=1)`."""
     over, row = file.text_of(each.over), next(iter(each.variables), "")
     if len(each.variables) > 1 or (item is not None and is_slice_of_one(item)):

@@ -18,7 +18,14 @@ class Names:
         #: First names that an import or an alias of one could have bound; everything else is unknown at once.
         self._candidates = {
             name
-            for scope in {scopes.module, *(scopes.scope(node) for kind in (cst.FunctionDef, cst.ClassDef) for node in tree.by_type.get(kind, ()))}
+            for scope in {
+                scopes.module,
+                *(
+                    scopes.scope(node)
+                    for kind in (cst.FunctionDef, cst.ClassDef)
+                    for node in tree.by_type.get(kind, ())
+                ),
+            }
             for name, definitions in scope.bindings.items()
             if any(d.kind in ("import", "assign") for d in definitions)
         }
@@ -50,7 +57,11 @@ class Names:
                 continue
             bound_late = all(order[d.node] > order[at] for d in self._scopes.module.bindings[name])
             reached = self._resolve(self._scopes.module, name)
-            if reached is None or (bound_late and around is self._scopes.module) or not (full == reached or full.startswith(f"{reached}.")):
+            if (
+                reached is None
+                or (bound_late and around is self._scopes.module)
+                or not (full == reached or full.startswith(f"{reached}."))
+            ):
                 continue
             spelled = name + full[len(reached) :]
             if best is None or len(spelled) < len(best):

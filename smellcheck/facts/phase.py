@@ -24,7 +24,9 @@ _NEEDS_GRAPH_NAMES = re.compile(
     r"^(torch\.autograd\.(?!no_grad|inference_mode|Variable|profiler|set_grad_enabled)|torch\.(enable_grad|func\.|autograd\.functional)"
     r"|torch\.utils\.checkpoint|functorch\.|captum\.|torchattacks\.|foolbox\.|art\.attacks)|(^|\.)(GradCAM\w*|gradcam)$"
 )
-_TRAINING_WORDS = re.compile(r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)|_(attack|saliency|training)$")
+_TRAINING_WORDS = re.compile(
+    r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)|_(attack|saliency|training)$"
+)
 
 
 class Phase:
@@ -46,7 +48,9 @@ class Phase:
         """Whether a function, or one that it surely calls, needs gradients."""
         if function not in self._functions:
             self._functions[function] = False  # recursion adds nothing
-            self._functions[function] = bool(_TRAINING_WORDS.search(function.name.value)) or self.needs_graph([function.body])
+            self._functions[function] = bool(_TRAINING_WORDS.search(function.name.value)) or self.needs_graph(
+                [function.body]
+            )
         return self._functions[function]
 
     def needs_graph(self, nodes: Iterable[cst.CSTNode]) -> bool:
@@ -75,13 +79,17 @@ class Phase:
         if isinstance(call.func, cst.Attribute):
             method = call.func.attr.value
             if method in _NEEDS_GRAPH:
-                return not (method == "requires_grad_" and bool(call.args) and self._false(call.args[0].value)) and not (
-                    method in ("fit", "partial_fit") and self._file.values.kind(call.func.value) == "estimator"
-                )
+                return not (
+                    method == "requires_grad_" and bool(call.args) and self._false(call.args[0].value)
+                ) and not (method in ("fit", "partial_fit") and self._file.values.kind(call.func.value) == "estimator")
             if method == "step" and not call.args:
                 return True
         for arg in call.args:
-            if arg.keyword is not None and arg.keyword.value in ("requires_grad", "create_graph", "retain_graph"):
+            if arg.keyword is not None and arg.keyword.value in (
+                "requires_grad",
+                "create_graph",
+                "retain_graph",
+            ):
                 return isinstance(arg.value, cst.Name) and arg.value.value == "True"
         function = self._file.calls.callee(call)
         return function is not None and self.function_trains(function)

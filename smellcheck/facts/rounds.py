@@ -45,11 +45,7 @@ class Rounds:
         if not self._file.context.invariant(node, self._loop):
             return False
         chain = ".".join(dotted(node) or [])
-        return (
-            not any(_touch(chain, changed) for changed in self._mutated)
-            if chain
-            else self._depends(node) is False
-        )
+        return not any(_touch(chain, changed) for changed in self._mutated) if chain else self._depends(node) is False
 
     def cut_short(self, call: cst.Call) -> bool:
         """Whether rounds are lazy, end early, wait, are timed, or only some of them make the call."""
@@ -79,15 +75,11 @@ class Rounds:
                 return True
             case cst.Break():
                 around = (
-                    above
-                    for _, above in self._file.context.ancestors(node)
-                    if isinstance(above, cst.For | cst.While)
+                    above for _, above in self._file.context.ancestors(node) if isinstance(above, cst.For | cst.While)
                 )
                 return next(around, None) is self._loop
             case cst.Continue():
-                tests = (
-                    above.test for _, above in self._file.context.ancestors(node) if isinstance(above, cst.If)
-                )
+                tests = (above.test for _, above in self._file.context.ancestors(node) if isinstance(above, cst.If))
                 test = next(tests, None)
                 return test is not None and self._sparse(test)
             case cst.Call():
@@ -158,9 +150,7 @@ class Rounds:
                     changed = [_base(target.target) for target in node.targets]
                 case cst.AugAssign(target=target) | cst.AnnAssign(target=target):
                     changed = [_base(target)]
-                case cst.Expr(value=cst.Call(func=func, args=args)) if not _QUIET.match(
-                    self._file.text_of(func)
-                ):
+                case cst.Expr(value=cst.Call(func=func, args=args)) if not _QUIET.match(self._file.text_of(func)):
                     # A call whose result nobody takes is there for what it changes.
                     changed = [func.value] if isinstance(func, cst.Attribute) else [arg.value for arg in args]
                 case _:
@@ -172,11 +162,7 @@ class Rounds:
 
 def variables(loop: LoopNode) -> Iterator[str]:
     """The names that a `for` or the clauses of a comprehension bind."""
-    clauses = (
-        [loop]
-        if isinstance(loop, cst.For)
-        else [node for node in descend(loop) if isinstance(node, cst.CompFor)]
-    )
+    clauses = [loop] if isinstance(loop, cst.For) else [node for node in descend(loop) if isinstance(node, cst.CompFor)]
     for clause in clauses:
         if isinstance(clause, cst.For | cst.CompFor):
             for name, _ in targets(clause.target):

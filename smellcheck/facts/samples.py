@@ -91,16 +91,9 @@ class Samples:
             return None
         if re.search("cache|memo", self._file.text_of(function), re.I):
             return None
-        parameters = [
-            param.name.value for param in function.params.params if param.name.value not in ("self", "cls")
-        ]
+        parameters = [param.name.value for param in function.params.params if param.name.value not in ("self", "cls")]
         for node in reversed(self._file.calls.own_nodes(function)) if parameters else ():
-            if (
-                not isinstance(node, cst.Call)
-                or not node.args
-                or node.args[0].star
-                or node.args[0].keyword is not None
-            ):
+            if not isinstance(node, cst.Call) or not node.args or node.args[0].star or node.args[0].keyword is not None:
                 continue
             item = self._file.items.spelled_out(node.args[0].value)
             if (

@@ -14,10 +14,28 @@ if TYPE_CHECKING:
     from .flow import Reaching
 
 Kind = Literal[
-    "assign", "augment", "annotate", "for", "with", "parameter", "import", "function", "class", "except", "match", "delete"
+    "assign",
+    "augment",
+    "annotate",
+    "for",
+    "with",
+    "parameter",
+    "import",
+    "function",
+    "class",
+    "except",
+    "match",
+    "delete",
 ]
 ScopeNode = (
-    cst.Module | cst.FunctionDef | cst.Lambda | cst.ClassDef | cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp
+    cst.Module
+    | cst.FunctionDef
+    | cst.Lambda
+    | cst.ClassDef
+    | cst.ListComp
+    | cst.SetComp
+    | cst.DictComp
+    | cst.GeneratorExp
 )
 COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _NAMELESS = (*COMPREHENSIONS, cst.Lambda)
@@ -90,7 +108,9 @@ class Scopes:
 
     def _is_parameter_name(self, node: cst.CSTNode, parameters: cst.Parameters) -> bool:
         above = self._tree.parent.get(node)
-        return isinstance(node, cst.Param) or (isinstance(above, cst.Param) and above.name is node and above is not parameters)
+        return isinstance(node, cst.Param) or (
+            isinstance(above, cst.Param) and above.name is node and above is not parameters
+        )
 
     def bound(self, name: str, scope: Scope) -> Scope | None:
         """The scope whose binding a use of `name` in `scope` sees; `None` for builtins and the unknown."""
@@ -134,7 +154,12 @@ class Scopes:
         return self._flows[scope]
 
     def _make(
-        self, name: str, kind: Kind, node: cst.CSTNode, value: cst.CSTNode | None = None, path: tuple[int, ...] = ()
+        self,
+        name: str,
+        kind: Kind,
+        node: cst.CSTNode,
+        value: cst.CSTNode | None = None,
+        path: tuple[int, ...] = (),
     ) -> Definition:
         scope = self.around(node)
         if kind in ("assign", "augment") and isinstance(node, cst.NamedExpr):

@@ -60,7 +60,11 @@ def descend(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.C
     while stack:
         current = stack.pop()
         yield current
-        if not into_functions and current is not node and isinstance(current, cst.FunctionDef | cst.ClassDef | cst.Lambda):
+        if (
+            not into_functions
+            and current is not node
+            and isinstance(current, cst.FunctionDef | cst.ClassDef | cst.Lambda)
+        ):
             continue
         stack.extend(reversed(list(children(current))))
 

@@ -22,7 +22,23 @@ Kind = Literal[
     "none", "device", "class", "function",
 ]  # fmt: skip
 #: Methods that a module gives itself back from.
-_MODULE_SAME = {"to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16", "requires_grad_", "type", "apply", "to_empty", "share_memory", "xpu"}
+_MODULE_SAME = {
+    "to",
+    "cuda",
+    "cpu",
+    "eval",
+    "train",
+    "half",
+    "float",
+    "double",
+    "bfloat16",
+    "requires_grad_",
+    "type",
+    "apply",
+    "to_empty",
+    "share_memory",
+    "xpu",
+}
 #: Method calls that only a torch module among callables has; used when no constructor is in sight.
 _MODULE_METHODS = {"eval", "parameters", "named_parameters", "state_dict", "load_state_dict", "named_modules"}
 _TENSOR_SAME = {
@@ -32,9 +48,51 @@ _TENSOR_SAME = {
     "clamp", "requires_grad_", "type", "type_as", "unfold", "gather", "index_select", "masked_fill", "norm", "std",
     "var", "eq", "ne", "gt", "lt", "topk", "sort", "cumsum", "pin_memory", "chunk", "split", "new_zeros", "new_ones",
 }  # fmt: skip
-_ARRAY_SAME = {"astype", "reshape", "copy", "transpose", "flatten", "ravel", "squeeze", "mean", "sum", "max", "min", "argmax", "argmin", "repeat", "T"}
-_FRAME_SERIES = {"tolist": "list", "to_list": "list", "to_numpy": "array", "unique": "array", "apply": "series", "map": "series", "astype": "series", "fillna": "series"}
-_FRAME_SAME = {"dropna", "head", "tail", "sample", "sort_values", "reset_index", "drop", "rename", "copy", "merge", "query", "fillna", "drop_duplicates", "astype", "iloc", "loc"}
+_ARRAY_SAME = {
+    "astype",
+    "reshape",
+    "copy",
+    "transpose",
+    "flatten",
+    "ravel",
+    "squeeze",
+    "mean",
+    "sum",
+    "max",
+    "min",
+    "argmax",
+    "argmin",
+    "repeat",
+    "T",
+}
+_FRAME_SERIES = {
+    "tolist": "list",
+    "to_list": "list",
+    "to_numpy": "array",
+    "unique": "array",
+    "apply": "series",
+    "map": "series",
+    "astype": "series",
+    "fillna": "series",
+}
+_FRAME_SAME = {
+    "dropna",
+    "head",
+    "tail",
+    "sample",
+    "sort_values",
+    "reset_index",
+    "drop",
+    "rename",
+    "copy",
+    "merge",
+    "query",
+    "fillna",
+    "drop_duplicates",
+    "astype",
+    "iloc",
+    "loc",
+}
 
 
 @dataclass(frozen=True)
@@ -121,7 +179,9 @@ class Values:
                 name = self._file.name(base.value)
                 if name and frameworks.MODULE_BASES.match(name):
                     return True
-                unseen |= name is not None and not name.startswith(("torch.", "abc.", "typing.", "enum.", "keras", "tensorflow"))
+                unseen |= name is not None and not name.startswith(
+                    ("torch.", "abc.", "typing.", "enum.", "keras", "tensorflow")
+                )
         # The base is the project's own and out of sight: a class with a `forward` in a torch file is a module.
         return unseen and self._file.calls.method(cls, "forward") is not None and self._file.mentions("torch")
 
@@ -222,7 +282,13 @@ class Values:
                 name = self._file.name(outer) or ""
                 if name.rpartition(".")[2] in ("Optional", "Annotated", "Final", "ClassVar"):
                     return self._annotation(inner)
-                plain = outer.value if isinstance(outer, cst.Name) else outer.attr.value if isinstance(outer, cst.Attribute) else ""
+                plain = (
+                    outer.value
+                    if isinstance(outer, cst.Name)
+                    else outer.attr.value
+                    if isinstance(outer, cst.Attribute)
+                    else ""
+                )
                 if plain in ("List", "list", "Sequence", "Tuple", "tuple"):
                     return Value("list")
                 return self._annotation(outer)
@@ -278,12 +344,21 @@ class Values:
             return inner
         if inner.kind in ("tensor", "output") and node.attr.value in ("data", "T", "grad", "mT"):
             return Value("tensor")
-        if inner.kind == "output" and node.attr.value in ("logits", "last_hidden_state", "pooler_output", "loss", "hidden_states", "sample"):
+        if inner.kind == "output" and node.attr.value in (
+            "logits",
+            "last_hidden_state",
+            "pooler_output",
+            "loss",
+            "hidden_states",
+            "sample",
+        ):
             return Value("output")
         if inner.kind == "array" and node.attr.value == "T":
             return Value("array")
         if inner.kind == "frame":
-            return {"values": Value("array"), "columns": Value("list"), "iloc": inner, "loc": inner}.get(node.attr.value, Value("series"))
+            return {"values": Value("array"), "columns": Value("list"), "iloc": inner, "loc": inner}.get(
+                node.attr.value, Value("series")
+            )
         if inner.kind == "series":
             return {"values": Value("array"), "str": inner, "iloc": inner, "loc": inner}.get(node.attr.value)
         return None
@@ -316,11 +391,7 @@ class Values:
         """What a function of this file returns, if every return agrees."""
         if function.asynchronous is not None:
             return None
-        returns = [
-            node
-            for node in self._file.calls.own_nodes(function)
-            if isinstance(node, cst.Return | cst.Yield)
-        ]
+        returns = [node for node in self._file.calls.own_nodes(function) if isinstance(node, cst.Return | cst.Yield)]
         if not returns or any(isinstance(node, cst.Yield) or node.value is None for node in returns):
             promised = self._annotation(function.returns.annotation) if function.returns else None
             return promised
@@ -359,7 +430,11 @@ class Values:
                 if method in ("tolist", "size"):
                     return Value("list")
                 if method in _TENSOR_SAME:
-                    return owner if owner.kind == "output" and method in ("to", "cuda", "float") else Value("tensor", "", node)
+                    return (
+                        owner
+                        if owner.kind == "output" and method in ("to", "cuda", "float")
+                        else Value("tensor", "", node)
+                    )
             case "array":
                 if method == "tolist":
                     return Value("list")
@@ -399,7 +474,13 @@ class Values:
         sliced = any(isinstance(element.slice, cst.Slice) for element in node.slice)
         if inner.kind == "frame":
             text = [element.slice.value for element in node.slice if isinstance(element.slice, cst.Index)]
-            return Value("series") if len(text) == 1 and isinstance(text[0], cst.SimpleString) else inner if sliced or (text and isinstance(text[0], cst.List | cst.Comparison)) else None
+            return (
+                Value("series")
+                if len(text) == 1 and isinstance(text[0], cst.SimpleString)
+                else inner
+                if sliced or (text and isinstance(text[0], cst.List | cst.Comparison))
+                else None
+            )
         if inner.kind in ("list", "series", "string", "dataset") and sliced:
             return inner
         if inner.kind == "list" and isinstance(inner.made, cst.List):
@@ -412,10 +493,18 @@ class Values:
         if isinstance(value, cst.Tuple | cst.List) and 0 <= path[0] < len(value.elements):
             return self._unpack(value.elements[path[0]].value, path[1:])
         if isinstance(value, cst.Call):
-            if isinstance(value.func, cst.Attribute) and value.func.attr.value in ("prepare", "setup") and 0 <= path[0] < len(value.args):
+            if (
+                isinstance(value.func, cst.Attribute)
+                and value.func.attr.value in ("prepare", "setup")
+                and 0 <= path[0] < len(value.args)
+            ):
                 return self.of(value.args[path[0]].value)
             name = self._file.name(value.func)
-            if name in ("open_clip.create_model_and_transforms", "clip.load", "open_clip.create_model_from_pretrained") and path == (0,):
+            if name in (
+                "open_clip.create_model_and_transforms",
+                "clip.load",
+                "open_clip.create_model_from_pretrained",
+            ) and path == (0,):
                 return Value("module", name, value)
             function = self._file.calls.callee(value)
             if function is not None:
@@ -462,7 +551,12 @@ class Values:
         if len(some) == 1:
             return first
         same = all(value.cls is first.cls for value in some)
-        return Value(first.kind, first.name if all(v.name == first.name for v in some) else "", None, first.cls if same else None)
+        return Value(
+            first.kind,
+            first.name if all(v.name == first.name for v in some) else "",
+            None,
+            first.cls if same else None,
+        )
 
     def _self_attributes(self, cls: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
         if cls not in self._attributes:

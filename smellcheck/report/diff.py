@@ -16,9 +16,7 @@ def render(report: Report, look: Look) -> str:
     """One diff a file, in order of path."""
     paint = Paint(look.color)
     return "".join(
-        line
-        for path, (before, after) in sorted(report.changes.items())
-        for line in _diff(path, before, after, paint)
+        line for path, (before, after) in sorted(report.changes.items()) for line in _diff(path, before, after, paint)
     )
 
 

@@ -54,7 +54,5 @@ def statistics(report: Report, look: Look) -> str:
         fixed = f"{report.fixed[name]} fixed" if report.fixed.get(name) else ""
         tail = "  ".join(word for word in (finding.practice if finding else "", fixed) if word)
         style = LEVEL_STYLES[finding.level] if finding else DIM
-        rows.append(
-            f"{counts[name]:>{wide}}  {paint(style, f'{name:<{long}}')}  {paint(CYAN, can)}  {tail}".rstrip()
-        )
+        rows.append(f"{counts[name]:>{wide}}  {paint(style, f'{name:<{long}}')}  {paint(CYAN, can)}  {tail}".rstrip())
     return "".join(f"{row}\n" for row in rows)

@@ -34,8 +34,7 @@ def document(report: Report) -> dict[str, Any]:
             "levels": {level: levels[level] for level in LEVELS},
             "failing": report.failing,
             "fixable": sum(
-                finding.fix is not None and report.applied_by_fix(finding.fix.safety)
-                for finding in report.findings
+                finding.fix is not None and report.applied_by_fix(finding.fix.safety) for finding in report.findings
             ),
             "fixed": sum(report.fixed.values()),
             "suppressed": report.suppressed,

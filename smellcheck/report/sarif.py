@@ -58,9 +58,7 @@ def _cards(report: Report) -> list[Card]:
     """The selected rules, and those that the engine itself speaks as."""
     cards = {card.name: card for card in report.cards}
     for finding in report.findings:
-        told = Card(
-            finding.rule, finding.family, finding.practice, finding.level, finding.why or finding.message
-        )
+        told = Card(finding.rule, finding.family, finding.practice, finding.level, finding.why or finding.message)
         cards.setdefault(finding.rule, told)
     return [cards[name] for name in sorted(cards)]
 

@@ -6,9 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 
 #: Characters that reorder or hide what stands around them.
-_DECEIVING = frozenset(
-    "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u2028\u2029"
-)
+_DECEIVING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u2028\u2029")
 
 
 def clean(text: str, tab: str = "    ") -> str:

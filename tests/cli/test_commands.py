@@ -59,9 +59,7 @@ def test_version(smellcheck: Cli) -> None:
     assert smellcheck("--version").out == smellcheck("-V").out == f"smellcheck {__version__}\n"
 
 
-@pytest.mark.parametrize(
-    "name", ["waste", "demo/waste", "Demo/plain-waste", "demo/Plain-waste", "demo/../a-b", "a-b"]
-)
+@pytest.mark.parametrize("name", ["waste", "demo/waste", "Demo/plain-waste", "demo/Plain-waste", "demo/../a-b", "a-b"])
 def test_new_refuses_a_bad_name(smellcheck: Cli, name: str) -> None:
     result = smellcheck("new", name, "--into", "rules")
     assert result.code == 2
@@ -110,9 +108,7 @@ def test_new_finds_the_rule_package(
     assert "pyproject.toml" not in smellcheck("new", "demo/other-waste").err  # the family is there by now
 
 
-def test_a_new_rule_is_red_on_purpose_and_green_when_it_is_written(
-    smellcheck: Cli, write: Write, work: Path
-) -> None:
+def test_a_new_rule_is_red_on_purpose_and_green_when_it_is_written(smellcheck: Cli, write: Write, work: Path) -> None:
     """The whole way of a stranger: start a rule, run its page, write the check, run it again."""
     write({"pack/__init__.py": ""})
     assert smellcheck("new", "demo/new-waste", "--into", "pack").code == 0

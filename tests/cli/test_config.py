@@ -45,9 +45,7 @@ from .conftest import WASTE, Cli, Write
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_place(
-    smellcheck: Cli, write: Write, text: str, line: int, said: str
-) -> None:
+def test_a_mistake_is_told_with_its_place(smellcheck: Cli, write: Write, text: str, line: int, said: str) -> None:
     write({"pyproject.toml": text, "a.py": WASTE})
     result = smellcheck()
     assert result.code == 2
@@ -136,9 +134,7 @@ def test_which_name_comes_first(smellcheck: Cli, write: Write) -> None:
     assert smellcheck().code == 0
 
 
-def test_a_configuration_of_the_user_is_the_last_resort(
-    smellcheck: Cli, write: Write, tmp_path: Path
-) -> None:
+def test_a_configuration_of_the_user_is_the_last_resort(smellcheck: Cli, write: Write, tmp_path: Path) -> None:
     write({"a.py": WASTE})
     home = tmp_path / "home" / "smellcheck"
     home.mkdir(parents=True)
@@ -181,10 +177,7 @@ def test_per_file_ignores(smellcheck: Cli, write: Write) -> None:
 "!src/**" = ["precision"]
 "old" = ["all"]
 """,
-            **{
-                f"{name}.py": WASTE + "demo.risk()\n"
-                for name in ("src/a", "tests/b", "tests/x/c", "old/d", "e")
-            },
+            **{f"{name}.py": WASTE + "demo.risk()\n" for name in ("src/a", "tests/b", "tests/x/c", "old/d", "e")},
         }
     )
     found = [(one["path"], one["rule"]) for one in smellcheck("--output-format", "json").json["findings"]]

@@ -24,11 +24,7 @@ def test_only_code_that_runs(smellcheck: Cli, write: Write) -> None:
 
 
 def test_default_exclusions(smellcheck: Cli, write: Write) -> None:
-    write(
-        dict.fromkeys(
-            (".venv/a.py", "x/node_modules/a.py", "build/a.py", "builder/a.py", ".hidden/a.py"), WASTE
-        )
-    )
+    write(dict.fromkeys((".venv/a.py", "x/node_modules/a.py", "build/a.py", "builder/a.py", ".hidden/a.py"), WASTE))
     assert checked(smellcheck) == [".hidden/a.py", "builder/a.py"]
     assert checked(smellcheck, ".venv") == [".venv/a.py"]
     assert checked(smellcheck, "build/a.py") == ["build/a.py"]
@@ -100,9 +96,7 @@ def test_nothing_twice(smellcheck: Cli, write: Write, work: Path) -> None:
     assert checked(smellcheck, "0link.py") == ["0link.py"]
 
 
-def test_paths_are_relative_to_here(
-    smellcheck: Cli, write: Write, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_relative_to_here(smellcheck: Cli, write: Write, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write({"a/b.py": WASTE, "c/d.py": WASTE})
     monkeypatch.chdir(work / "a")
     assert checked(smellcheck, "..") == ["../c/d.py", "b.py"]

@@ -30,9 +30,7 @@ from .conftest import FIXED, WASTE, Cli, Write
         ),
     ],
 )
-def test_only_the_edit_is_written(
-    smellcheck: Cli, write: Write, work: Path, before: bytes, after: bytes
-) -> None:
+def test_only_the_edit_is_written(smellcheck: Cli, write: Write, work: Path, before: bytes, after: bytes) -> None:
     write({"a.py": before})
     assert smellcheck("--fix").code == 0
     assert (work / "a.py").read_bytes() == after
@@ -60,9 +58,7 @@ def test_modes_and_links_stay(smellcheck: Cli, write: Write, work: Path) -> None
     assert (work / "twin.txt").read_text() == FIXED
 
 
-def test_what_may_not_be_written_is_an_error_and_still_told(
-    smellcheck: Cli, write: Write, work: Path
-) -> None:
+def test_what_may_not_be_written_is_an_error_and_still_told(smellcheck: Cli, write: Write, work: Path) -> None:
     write({"a.py": WASTE, "b.py": WASTE})
     (work / "a.py").chmod(0o444)
     result = smellcheck("--fix", "--output-format", "json")

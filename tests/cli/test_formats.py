@@ -175,9 +175,7 @@ def test_text_in_ascii_and_in_colour() -> None:
 def test_nothing_from_outside_moves_the_cursor(form: str) -> None:
     evil = "\x1b[2J\u202e\r"
     text = f"demo.waste('{evil}')\n".replace("\r", "")
-    found = finding(
-        path=f"a{evil}.py", message=f"m{evil}", range=Range(1, 1, 1, 11), start=0, end=10, fix=None
-    )
+    found = finding(path=f"a{evil}.py", message=f"m{evil}", range=Range(1, 1, 1, 11), start=0, end=10, fix=None)
     shown = render(form, Report(findings=(found,), texts={found.path: text}), Look())
     assert not set(shown) & {"\x1b", "\u202e", "\r"}
     assert "\\x1b[2J" in shown
@@ -197,17 +195,13 @@ def test_github_commands_are_escaped_and_ordered() -> None:
 
 
 def test_github_says_what_it_will_not_show() -> None:
-    lines = render(
-        "github", report(*[finding() for _ in range(13)], finding(level="info")), Look()
-    ).splitlines()
+    lines = render("github", report(*[finding() for _ in range(13)], finding(level="info")), Look()).splitlines()
     assert lines[13].startswith("::notice title=smellcheck::GitHub shows 10 annotations")
     assert "3 of the warnings" in lines[13]
     assert len(lines) == 15
 
 
-def test_colour_follows_the_environment(
-    smellcheck: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_colour_follows_the_environment(smellcheck: Cli, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write({"a.py": WASTE})
     assert "\x1b" not in smellcheck("a.py").out
     monkeypatch.setenv("FORCE_COLOR", "1")

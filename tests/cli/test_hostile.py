@@ -25,9 +25,7 @@ from .conftest import WASTE, Cli, Write
         ("large.py", b"x = 1\n" * 1_000_000, "too-large", None),
     ],
 )
-def test_bad_content(
-    smellcheck: Cli, write: Write, name: str, content: bytes, kind: str, line: int | None
-) -> None:
+def test_bad_content(smellcheck: Cli, write: Write, name: str, content: bytes, kind: str, line: int | None) -> None:
     write({name: content, "a.py": WASTE, "z.py": WASTE})
     result = smellcheck("--output-format", "json")
     assert result.code == 2

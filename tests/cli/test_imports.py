@@ -12,9 +12,7 @@ SHOW = "import sys; {code}; print('\\n'.join(sys.modules))"
 
 
 def imported(code: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", SHOW.format(code=code)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", SHOW.format(code=code)], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
@@ -38,9 +36,7 @@ def test_reports_need_no_parser() -> None:
         "from smellcheck.report import Look, Report, render;"
         "[render(form, Report(), Look()) for form in ('text', 'json', 'sarif', 'github', 'concise')]"
     )
-    assert not {
-        name for name in modules if name.startswith(("libcst", "smellcheck.engine", "smellcheck.facts"))
-    }
+    assert not {name for name in modules if name.startswith(("libcst", "smellcheck.engine", "smellcheck.facts"))}
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

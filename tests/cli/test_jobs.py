@@ -61,9 +61,7 @@ def test_a_killer_is_named_and_all_else_is_told(smellcheck: Cli, write: Write, j
     assert result.json["findings"] == without.json["findings"]
 
 
-def test_a_file_that_takes_too_long_is_given_up(
-    smellcheck: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_takes_too_long_is_given_up(smellcheck: Cli, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "TIME_LIMIT", 3.0)
     write({"a.py": WASTE, "hang.py": "import demo\n\ndemo.hang()\n", "z.py": WASTE})
     result = smellcheck("-j", "2", "--output-format", "json")

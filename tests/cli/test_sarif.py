@@ -54,9 +54,7 @@ REPLACEMENT = record({"deletedRegion": REGION, "insertedContent": record({"text"
 FIX = record(
     {
         "description": WORDS,
-        "artifactChanges": many(
-            record({"artifactLocation": ARTIFACT, "replacements": many(REPLACEMENT, 1)}), 1
-        ),
+        "artifactChanges": many(record({"artifactLocation": ARTIFACT, "replacements": many(REPLACEMENT, 1)}), 1),
         "properties": record({"safety": {"enum": ["safe", "unsafe", "suggestion"]}}),
     }
 )
@@ -82,13 +80,7 @@ NOTIFICATION = record(
         "message": WORDS,
         "descriptor": record({"id": TEXT}),
         "locations": many(
-            record(
-                {
-                    "physicalLocation": record(
-                        {"artifactLocation": ARTIFACT}, region=record({"startLine": NUMBER})
-                    )
-                }
-            )
+            record({"physicalLocation": record({"artifactLocation": ARTIFACT}, region=record({"startLine": NUMBER}))})
         ),
     }
 )
@@ -99,14 +91,10 @@ RUN = record(
         "automationDetails": record({"id": TEXT}),
         "columnKind": {"const": "unicodeCodePoints"},
         "invocations": many(
-            record(
-                {"executionSuccessful": {"type": "boolean"}, "toolExecutionNotifications": many(NOTIFICATION)}
-            )
+            record({"executionSuccessful": {"type": "boolean"}, "toolExecutionNotifications": many(NOTIFICATION)})
         ),
         "results": many(RESULT),
-        "originalUriBaseIds": record(
-            {"SRCROOT": record({"uri": {"type": "string", "pattern": "^file:///.*/$"}})}
-        ),
+        "originalUriBaseIds": record({"SRCROOT": record({"uri": {"type": "string", "pattern": "^file:///.*/$"}})}),
     }
 )
 #: The parts of SARIF 2.1.0 that are used here, with what GitHub requires beyond it.

@@ -39,9 +39,7 @@ def test_what_cannot_be_parsed_is_given_back(smellcheck: Cli) -> None:
 
 def test_diff(smellcheck: Cli) -> None:
     result = smellcheck("-", "--diff", "--stdin-filename", "a.py", stdin=WASTE.encode())
-    assert (
-        result.out == "--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n import demo\n \n-demo.waste()\n+demo.spare()\n"
-    )
+    assert result.out == "--- a.py\n+++ a.py\n@@ -1,3 +1,3 @@\n import demo\n \n-demo.waste()\n+demo.spare()\n"
     assert result.code == 1
 
 

@@ -28,9 +28,7 @@ def at(text: str, part: str, rule: str = "idle-gpu", nth: int = 0) -> Finding:
         return len(before), len(before[-1]) + 1
 
     family = KNOWN.get(rule, "torch")
-    return Finding(
-        rule, family, "hardware", "warning", "m", "w", Range(*place(start), *place(end)), start, end
-    )
+    return Finding(rule, family, "hardware", "warning", "m", "w", Range(*place(start), *place(end)), start, end)
 
 
 def applied(
@@ -152,9 +150,7 @@ def test_a_comment_of_its_own_holds_for_the_next_statement() -> None:
 
 
 def test_comments_of_their_own_stack() -> None:
-    text = (
-        "# smellcheck: ignore[idle-gpu]\n# smellcheck: ignore[cold-cache] -- why\nx = smell()\ny = smell()\n"
-    )
+    text = "# smellcheck: ignore[idle-gpu]\n# smellcheck: ignore[cold-cache] -- why\nx = smell()\ny = smell()\n"
     for rule in ("idle-gpu", "cold-cache"):
         assert silenced(text, "smell()", rule)
         assert not silenced(text, "smell()", rule, nth=1)
@@ -177,9 +173,7 @@ def test_a_header_is_a_statement_and_its_body_is_not(header: str) -> None:
     text = f"# smellcheck: ignore[idle-gpu]\n{header}\n    body()\n"
     assert silenced(text, "smell")
     assert not silenced(text, "body")
-    within = f"def g():\n    # smellcheck: ignore[idle-gpu]\n    {header}\n        body()\n".replace(
-        "\n)", "\n    )"
-    )
+    within = f"def g():\n    # smellcheck: ignore[idle-gpu]\n    {header}\n        body()\n".replace("\n)", "\n    )")
     assert silenced(within, "smell")
     assert not silenced(within, "body")
     if not header.endswith("#"):
@@ -231,18 +225,13 @@ def test_the_whole_file_from_anywhere_in_it(place: int) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x0c\n"])
 @pytest.mark.parametrize("tail", ["", "\n"])
 def test_newlines(newline: str, tail: str) -> None:
-    text = (
-        newline.join(["é = 1", "# smellcheck: ignore[idle-gpu]", "x = smell(", "  '漢😀')", "y = smell()"])
-        + tail
-    )
+    text = newline.join(["é = 1", "# smellcheck: ignore[idle-gpu]", "x = smell(", "  '漢😀')", "y = smell()"]) + tail
     assert silenced(text, "'漢😀'")
     assert not silenced(text, "smell()")
     assert told(text, at(text, "smell")) == []
 
 
-@pytest.mark.parametrize(
-    "rest", ["x = (", "'''", "  y\n z", "?", "x = '", "\\", "\x00", "if x:\n\ty\n        z\n"]
-)
+@pytest.mark.parametrize("rest", ["x = (", "'''", "  y\n z", "?", "x = '", "\\", "\x00", "if x:\n\ty\n        z\n"])
 def test_a_text_that_cannot_be_read_to_its_end(rest: str) -> None:
     text = f"x = smell()  # smellcheck: ignore[idle-gpu]\n{rest}"
     assert silenced(text, "smell()")
@@ -465,9 +454,7 @@ COMMENT = st.builds(
     st.sampled_from(["", " -- why", " # noqa", " ", " -- #1 # x"]),
 )
 LINE = st.one_of(
-    st.sampled_from(
-        ["x = smell()", "", "y = f(", ")", "if z:", "    smell()", "@d", "'''", "# a", "\tsmell()"]
-    ),
+    st.sampled_from(["x = smell()", "", "y = f(", ")", "if z:", "    smell()", "@d", "'''", "# a", "\tsmell()"]),
     COMMENT,
     st.builds(lambda comment: f"x = smell()  {comment}", COMMENT),
     st.builds(lambda first, second: f"{first} {second}", COMMENT, COMMENT),

@@ -184,9 +184,7 @@ def test_only_regular_files_are_opened(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @posix
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may read everything")
 def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("x")
@@ -195,9 +193,7 @@ def test_an_unreadable_file_is_told(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_pipe_put_in_the_place_of_a_file_does_not_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pipe_put_in_the_place_of_a_file_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.py"
     path.write_text("x")
     regular = os.stat(path)
@@ -336,9 +332,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("linked", [False, True])
-def test_a_change_at_the_last_moment_is_seen(
-    path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
-) -> None:
+def test_a_change_at_the_last_moment_is_seen(path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool) -> None:
     if linked:
         os.link(path, path.parent / "twin.py")
     source, token = Source.read(path), module.token_hex
@@ -440,9 +434,7 @@ def test_where_it_may_not_be_replaced_it_is_written_into(
 
 
 @posix
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_a_folder_that_may_not_be_written(path: Path) -> None:
     path.parent.chmod(0o555)
     try:

@@ -69,17 +69,13 @@ def test_edits_that_make_no_sense_raise(edits: list[tuple[int, int, str]]) -> No
         ((2, 4, "a"), (4, 4, "b"), False),
     ],
 )
-def test_which_edits_go_together(
-    one: tuple[int, int, str], other: tuple[int, int, str], expected: bool
-) -> None:
+def test_which_edits_go_together(one: tuple[int, int, str], other: tuple[int, int, str], expected: bool) -> None:
     first, second = TextEdit(*one), TextEdit(*other)
     assert compatible(first, second) is compatible(second, first) is expected
 
 
 PLACES = st.tuples(st.integers(0, 10), st.integers(0, 10)).map(sorted)
-EDIT = st.builds(
-    lambda place, text: TextEdit(place[0], place[1], text), PLACES, st.sampled_from(["", "x", "yz"])
-)
+EDIT = st.builds(lambda place, text: TextEdit(place[0], place[1], text), PLACES, st.sampled_from(["", "x", "yz"]))
 
 
 @settings(deadline=None)

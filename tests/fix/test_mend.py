@@ -24,9 +24,7 @@ def finding(text: str, rule: str, edits: Edits, safety: SafetyName = "safe") -> 
     start, end = max(0, min(edit[0] for edit in edits)) if edits else 0, 0
     line = text[:start].count("\n") + 1
     fix = TextFix(f"Mend {rule}", safety, tuple(TextEdit(*edit) for edit in edits))
-    return Finding(
-        rule, "torch", "hardware", "warning", "m", "w", Range(line, 1, line, 2), start, end, fix=fix
-    )
+    return Finding(rule, "torch", "hardware", "warning", "m", "w", Range(line, 1, line, 2), start, end, fix=fix)
 
 
 class Fake:
@@ -38,11 +36,7 @@ class Fake:
     def __call__(self, text: str) -> Checked:
         self.asked += 1
         return Checked(
-            tuple(
-                finding(text, name, edits, self.safety)
-                for name, rule in self.rules.items()
-                for edits in rule(text)
-            )
+            tuple(finding(text, name, edits, self.safety) for name, rule in self.rules.items() for edits in rule(text))
         )
 
 
@@ -124,13 +118,9 @@ def test_only_findings_that_are_wanted() -> None:
     assert mend("a + c\n", check, wanted=lambda finding: finding.rule == "two").text == "a + d\n"
 
 
-@pytest.mark.parametrize(
-    "text", ["a = 1\r\nb\r\n", "a\rb\r", "\x0ca = 1\n", "# é\na = '😀' ; b", "if 1:\n\ta\n\tb"]
-)
+@pytest.mark.parametrize("text", ["a = 1\r\nb\r\n", "a\rb\r", "\x0ca = 1\n", "# é\na = '😀' ; b", "if 1:\n\ta\n\tb"])
 def test_nothing_but_the_edits_changes(text: str) -> None:
-    assert mended(text, Fake(one=swap("a", "zz"), two=swap("b", "y"))).text == text.replace(
-        "a", "zz"
-    ).replace("b", "y")
+    assert mended(text, Fake(one=swap("a", "zz"), two=swap("b", "y"))).text == text.replace("a", "zz").replace("b", "y")
 
 
 # -- what goes together ----------------------------------------------------------------------------
@@ -193,9 +183,7 @@ def test_nested_fixes_of_one_rule_reach_the_bottom() -> None:
 
 def test_the_order_of_findings_does_not_matter() -> None:
     rules = {"one": swap("ab", "x"), "two": swap("bc", "y"), "three": swap("cd", "z"), "four": swap("x", "w")}
-    results = {
-        mended("abcd\n", Fake(**dict(order))).text for order in (rules.items(), reversed(rules.items()))
-    }
+    results = {mended("abcd\n", Fake(**dict(order))).text for order in (rules.items(), reversed(rules.items()))}
     assert results == {"wz\n"}
 
 
@@ -421,9 +409,7 @@ def test_mending_comes_to_rest_parses_and_keeps_comments(text: str, rules: dict[
 
 @settings(deadline=None)
 @given(PROGRAMS, systems(), st.randoms(use_true_random=False))
-def test_the_order_in_which_rules_run_does_not_matter(
-    text: str, rules: dict[str, Rule], random: object
-) -> None:
+def test_the_order_in_which_rules_run_does_not_matter(text: str, rules: dict[str, Rule], random: object) -> None:
     names = list(rules)
     random.shuffle(names)  # type: ignore[attr-defined]
     assert mend(text, Fake(**{name: rules[name] for name in names})).text == mend(text, Fake(**rules)).text
