@@ -30,7 +30,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         if any(file.context.within(call, other) for other in reported):
             continue
         region = inference(call, model, function, file)
-        if not region or file.graph.fate(call, [function.body] if function else region) != "dropped":
+        if not region or file.graph.fate(call, [function.body] if function else region) not in ("cut", "dropped"):
             continue
         reported += region
         yield Smell(
@@ -78,9 +78,35 @@ def inference(call: cst.Call, model: cst.CSTNode, function: cst.FunctionDef | No
         last = max(i for i, s in enumerate(rest) if s is child or any(True for _ in forwards(s, file)))
         return list(rest[: last + 1])
     if file.phase.file_trains if function is None else file.phase.function_trains(function):
+        # `.detach()` in training may be belt and braces around a frozen teacher; a class label never has a graph.
+        if file.graph.straight_cut(call, spared=frozenset({"detach"})):
+            return [file.context.statement(call)]
+        return at_the_end(call, file) if function is None else []
+    sure = (
+        file.graph.straight_cut(call)
+        or (set_to_eval(model, file) and not file.phase.file_trains)
+        or (
+            function is not None and called_in_sight(function, file) and file.graph.fate(call, [function.body]) == "cut"
+        )
+    )
+    return [file.context.statement(call)] if sure else []
+
+
+def at_the_end(call: cst.Call, file: File) -> list[cst.CSTNode]:
+    """The statement of a forward in a script that trains, where all that follows only reads off its labels."""
+    statement = file.context.statement(call)
+    block = file.parent(statement)
+    if not isinstance(block, cst.Module):
         return []
-    elsewhere = file.graph.straight_cut(call) or (set_to_eval(model, file) and not file.phase.file_trains)
-    return [file.context.statement(call)] if elsewhere else []
+    rest = list(block.body[block.body.index(statement) :])
+    if file.phase.needs_graph(rest) or file.graph.fate(call, rest) != "cut":
+        return []
+    return [statement]
+
+
+def called_in_sight(function: cst.FunctionDef, file: File) -> bool:
+    """Whether the function is called in this file, so that the mode it runs in is known."""
+    return bool(file.calls.callers(function)) and not file.calls.escapes(function)
 
 
 def sets_mode(statement: cst.CSTNode, model: cst.CSTNode, file: File) -> str | None:

@@ -36,6 +36,12 @@ _MODULE_FUNCTIONS = frozenset(
         "segmentation_models_pytorch.create_model",
     }
 )
+# Modules without a parameter: on inputs without a graph they record none, and there is no weight to read again.
+_STATELESS = re.compile(
+    r"^torch\.nn\.(Dropout\w*|AlphaDropout|FeatureAlphaDropout|Identity|Flatten|Unflatten|Upsample\w*|PixelShuffle|PixelUnshuffle|Fold"
+    r"|Unfold|ReLU6?|LeakyReLU|ELU|SELU|CELU|GELU|SiLU|Mish|Hard\w+|Softplus|Softshrink|Softsign|Softmax2?d?|Softmin|LogSoftmax"
+    r"|LogSigmoid|Sigmoid|Tanh\w*|Threshold|GLU|RReLU|\w*Pool\dd|\w*Pad\dd|CosineSimilarity|PairwiseDistance|ChannelShuffle)$"
+)
 #: Wrappers that give back what they are given, still a module.
 MODULE_WRAPPERS = frozenset(
     {
@@ -218,6 +224,11 @@ _LAST_CAPITAL = re.compile(r"\.[A-Z]\w*$")
 _LOWER_MODEL = re.compile(
     r"^torchvision\.models\.(?:(?:detection|segmentation|video|quantization|optical_flow)\.)?[a-z]\w*$"
 )
+
+
+def stateless(name: str) -> bool:
+    """Whether the module class of this full name has no parameters."""
+    return _STATELESS.match(name) is not None
 
 
 def makes(name: str) -> str | None:

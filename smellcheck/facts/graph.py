@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..file import File
 
-Fate = Literal["dropped", "escapes", "absent"]
+Fate = Literal["cut", "dropped", "escapes", "absent"]
 
 # What only looks at a result: demonstrations print it.
 _LOOKS = {"size", "shape", "dim", "ndim", "dtype", "device", "numel", "type", "requires_grad"}
@@ -44,13 +44,15 @@ class Graph:
     def __init__(self, file: File) -> None:
         self._file = file
 
-    def straight_cut(self, node: cst.CSTNode) -> bool:
-        """Whether the value is cut from its graph in the very expression that makes it."""
+    def straight_cut(self, node: cst.CSTNode, spared: frozenset[str] = frozenset()) -> bool:
+        """Whether the value is cut from its graph in the very expression that makes it, other than by what is `spared`."""
         current = node
         while (above := self._file.parent(current)) is not None:
             match above:
                 case cst.Attribute(value=value, attr=cst.Name(value=name)) if value is current:
-                    if name in _CUTS:
+                    if name in _LOOKS:
+                        return False
+                    if name in _CUTS - spared:
                         return True
                 case cst.Call(func=func):
                     if func is not current and (self._file.name(func) or self._builtin(func)) in _CUT_FUNCTIONS:
@@ -89,11 +91,13 @@ class Graph:
     def fate(self, call: cst.CSTNode, region: Sequence[cst.CSTNode]) -> Fate:
         """What becomes of a forward's result within a piece of code.
 
+        `cut`: it is turned into labels, numbers or detached values and goes nowhere else. `dropped`: it goes nowhere.
         `absent` means that the code converts it with `.numpy()` before cutting it, which raises for a value with a
         graph: so there is none, whatever we see.
         """
         if self.straight_cut(call):
-            return "dropped"
+            return "cut"
+        cut = False
         tainted: dict[str, bool] = {}
         first = self._flows(call, tainted)
         if first is not None:
@@ -102,12 +106,15 @@ class Graph:
         for _ in range(2):
             for node in (below for part in region for below in descend(part, into_functions=False)):
                 if isinstance(node, cst.Name) and node.value in tainted and self._is_use(node):
-                    if self.straight_cut(node) or self.looked_at(node):
+                    if self.straight_cut(node):
+                        cut = True
+                        continue
+                    if self.looked_at(node):
                         continue
                     fate = self._flows(node, tainted)
                     if fate is not None:
                         return fate
-        return "dropped"
+        return "cut" if cut else "dropped"
 
     def _flows(self, node: cst.CSTNode, tainted: dict[str, bool]) -> Fate | None:
         """Taints what a value flows into; an answer when it leaves or cannot have had a graph.

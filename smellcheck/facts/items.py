@@ -23,6 +23,10 @@ _ONE = re.compile(rf"(?:^|_)(?:{_NOUN})$", re.I)
 _MANY = re.compile(rf"(?:^|_)(?:(?:{_NOUN})(?:e?s|_?list)|queries|summaries|corpus|entries|sent_tokenize|sents)$", re.I)
 COLLECTIVE = re.compile(r"batch|chunk|group|cluster|bucket|window|shard", re.I)
 _PLURAL = re.compile(r"\w\w(?<![su])s$|list$|tokens|^data$|array$|_ids$", re.I)
+# Columns that hold a list in each row.
+_LISTS = re.compile(
+    r"(?:^|_)(?:tokens|chunks|sentences|sents|texts|words|paragraphs|docs|documents|\w*list|\w*ids)$", re.I
+)
 _TEXT_METHODS = {
     "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "replace", "format", "join",
     "casefold", "removeprefix", "removesuffix", "decode", "read", "read_text", "strftime", "translate",
@@ -43,7 +47,8 @@ class Items:
         if each.via is not None and not self.is_text(each.via):
             return False
         if each.item is None:
-            return each.kind == "sample" or bool(_MANY.search(last_name(each.over)))
+            many = each.kind == "sample" or bool(_MANY.search(last_name(each.over)))
+            return many and not self._holds_lists(each.over)
         item = self.spelled_out(each.item)
         if isinstance(item, cst.List):
             # A list of one text, or a chat that is put together anew for every item.
@@ -60,7 +65,7 @@ class Items:
             return False
         if kind is not None or root is None or each.kind not in ("sample", "unknown"):
             return False
-        if COLLECTIVE.search(root.value) or _PLURAL.search(names[0]):
+        if COLLECTIVE.search(root.value) or _PLURAL.search(names[0]) or self._holds_lists(each.over):
             return False
         if each.kind == "sample" or _MANY.search(last_name(each.over)):
             return True
@@ -104,10 +109,21 @@ class Items:
                 return self._is_string(left) or self._is_string(right)
             case cst.BinaryOperation(operator=cst.Modulo(), left=left):
                 return self._is_string(left)
+            case cst.Subscript(value=whole):
+                return self._is_string(whole)
             case cst.Call(func=cst.Attribute(value=cst.Attribute(attr=cst.Name(value="str")))):
                 return False  # `series.str.lower()` is a series
             case cst.Call(func=cst.Attribute(attr=cst.Name(value=method))):
                 return method in _TEXT_METHODS
+        return False
+
+    def _holds_lists(self, over: cst.CSTNode) -> bool:
+        """Whether a column, by a plural name that the file itself fills or that says so, has a list in each row."""
+        match over:
+            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))]):
+                filled = rf"\[\s*{re.escape(key.value)}\s*\]\s*=[^=]"
+                name = str(key.evaluated_value)
+                return bool(_LISTS.search(name) or (_PLURAL.search(name) and re.search(filled, self._file.text)))
         return False
 
     def _is_chat(self, messages: cst.List) -> bool:

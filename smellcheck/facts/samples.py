@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Methods of frames, series and datasets that run a function on one item after another.
 _MAPS = {"apply", "map", "progress_apply", "map_elements"}
+_GROUPS = re.compile(r"\b(groupby|resample|rolling|expanding|group_by)\(")
+_ENDLESS = re.compile(r"^(True|1)$|isOpened|is_set|running|is_alive|connected")
+#: What a demonstration takes of a collection at most.
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ class Samples:
         loop, rounds = self._file.context.loop(repeat), Rounds(self._file, repeat)
         if (
             loop.over is None
+            or self._in_stream(call)
             or not all(rounds.same(node) for node in rest)
             or not rounds.own(item)
             or rounds.cut_short(call)
@@ -159,6 +164,11 @@ class Samples:
                 return above
         return None
 
+    def _in_stream(self, call: cst.Call) -> bool:
+        """Whether a loop around goes on until something outside says stop: each round has just come in."""
+        loops = (loop.node for loop in self._file.context.loops(call))
+        return any(isinstance(loop, cst.While) and _ENDLESS.search(self._file.text_of(loop.test)) for loop in loops)
+
     def _mapping(self, call: cst.Call) -> tuple[cst.BaseExpression | None, cst.BaseExpression | None]:
         """What is run over, and the function: `map(f, xs)`, `series.apply(f)`, `frame.apply(f, axis=1)`."""
         if not call.args or call.args[0].star or call.args[0].keyword is not None:
@@ -172,7 +182,8 @@ class Samples:
                 axis = self._file.argument(call, "axis", position=1)
                 rows = axis is not None and self._file.text_of(axis.value) in ("1", '"columns"', "'columns'")
                 kind = self._file.values.kind(owner)
-                if rows or kind == "series" or (kind == "dataset" and method == "map") or _is_column(owner):
+                mapped = kind == "series" or (kind == "dataset" and method == "map")
+                if rows or mapped or self._is_column(owner, method):
                     return owner, call.args[0].value
         return None, None
 
@@ -186,10 +197,12 @@ class Samples:
             return "batch" if COLLECTIVE.search(last_name(over)) else "sample"
         return "unknown"
 
-
-def _is_column(node: cst.CSTNode) -> bool:
-    """`df["text"]`: only a frame is subscripted by a string and then asked to `apply`."""
-    match node:
-        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]):
-            return True
-    return False
+    def _is_column(self, node: cst.CSTNode, method: str) -> bool:
+        """`df["text"]`: only a frame is subscripted by a name and then asked to `apply`; not a group of its rows."""
+        match node:
+            case cst.Subscript(value=frame, slice=[cst.SubscriptElement(slice=cst.Index(value=key))]):
+                # Data sets are kept in dictionaries, too: a split named by a variable is not a column.
+                if not isinstance(key, cst.SimpleString) and (method == "map" or not isinstance(key, cst.Name)):
+                    return False
+                return not _GROUPS.search(self._file.text_of(self._file.items.spelled_out(frame)))
+        return False

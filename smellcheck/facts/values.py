@@ -146,8 +146,9 @@ class Values:
         return value.kind if value else None
 
     def is_module(self, node: cst.CSTNode) -> bool:
-        """Whether the expression surely is a `torch.nn.Module` that is not a loss."""
-        return self.kind(node) == "module"
+        """Whether the expression surely is a `torch.nn.Module` with parameters, and not a loss."""
+        value = self.of(node)
+        return value is not None and value.kind == "module" and not frameworks.stateless(value.name)
 
     def of_definition(self, definition: Definition) -> Value | None:
         """What one definition binds to its name, if sure."""
@@ -260,7 +261,8 @@ class Values:
         param = cast("cst.Param", definition.node)
         if param.annotation is not None:
             promised = self._annotation(param.annotation.annotation)
-            if promised is not None:
+            # `Model: nn.Module` is a class handed over, whatever its annotation says.
+            if promised is not None and not (promised.kind == "module" and definition.name[:1].isupper()):
                 return promised
         function = definition.scope.node
         if isinstance(function, cst.FunctionDef):
