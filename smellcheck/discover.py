@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,10 +61,12 @@ def discover(paths: Sequence[str], cwd: Path, resolve: Resolve, exclude: tuple[s
 
 def show(path: Path, cwd: Path) -> str:
     """A path as it is reported: relative to `cwd`, POSIX, encodable."""
-    try:
-        relative = os.path.relpath(path, cwd)
-    except ValueError:  # another drive
-        relative = str(path)
+    relative, here = str(path), os.path.join(cwd, "")
+    if relative.startswith(here):
+        relative = relative[len(here) :]
+    else:
+        with suppress(ValueError):  # another drive
+            relative = os.path.relpath(path, cwd)
     return os.fsencode(relative).decode("utf-8", "backslashreplace").replace(os.sep, "/")
 
 

@@ -16,6 +16,7 @@ from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
 from .facts.items import Items
+from .facts.inference import Inference
 from .facts.names import Names
 from .facts.phase import Phase
 from .facts.samples import Samples
@@ -82,6 +83,11 @@ class File:
     def phase(self) -> Phase:
         """Whether code trains."""
         return Phase(self)
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Which forward passes surely are inference."""
+        return Inference(self)
 
     @cached_property
     def graph(self) -> Graph:

@@ -15,17 +15,22 @@ from multiprocessing import connection, get_context
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+#: Ends a process that has used up its time, even inside of native code.
+_ALARM: int = getattr(signal, "SIGPROF", 0)
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 #: Forking is fast and starts no interpreter, which would put the current directory on its path.
 FORKS = sys.platform == "linux"
-#: Seconds that an item may take before its worker is given up, and its weight for which one more is granted.
+#: Seconds of processor time that an item may take, and its weight for which one more is granted.
 TIME_LIMIT, WEIGHT_PER_SECOND = 20.0, 50_000
+#: How much longer it may take by the clock: other programs want to run too.
+PATIENCE = 10
 #: Deeply nested code overflows the default stack, and that ends the process. Only address space is reserved.
 _STACKS = (256 << 20, 64 << 20, 0)
 _RECURSION = 200_000
-_BATCH_ITEMS, _BATCH_WEIGHT = 16, 64_000
+_BATCH_ITEMS, _BATCH_WEIGHT = 64, 64_000
 
 
 def processors() -> int:
@@ -98,8 +103,7 @@ def share_out(
 ) -> list[R]:
     """Do all items in worker processes; results in the order of the items.
 
-    `died(item, kind, message)` gives the result of an item whose worker crashed, or took longer than
-    `TIME_LIMIT` seconds and one more for so much weight.
+    `died(item, kind, message)` gives the result of an item whose worker crashed or needed too much time.
     """
     results: dict[int, R] = {}
     limits = [TIME_LIMIT + weight / WEIGHT_PER_SECOND for weight in weights]
@@ -112,7 +116,7 @@ def share_out(
                 crew.append(_hire(work, crew))
             for worker in crew:
                 if not worker.batch and pending:
-                    worker.give(_batch(pending, weights), items)
+                    worker.give(_batch(pending, weights), items, limits)
             for worker in _reporting(crew, limits):
                 kind, message = _listen(worker, results, done, limits)
                 if not kind:
@@ -142,13 +146,13 @@ class _Worker(Generic[T]):
     since: float = 0.0
 
     def late(self, limits: Sequence[float]) -> bool:
-        return bool(self.batch) and time.monotonic() - self.since > limits[self.batch[0]]
+        return bool(self.batch) and time.monotonic() - self.since > limits[self.batch[0]] * PATIENCE
 
-    def give(self, batch: list[int], items: Sequence[T]) -> None:
+    def give(self, batch: list[int], items: Sequence[T], limits: Sequence[float]) -> None:
         self.batch.extend(batch)
         self.since = time.monotonic()
         with suppress(OSError):  # it is dead, and will be found so
-            self.pipe.send([(at, items[at]) for at in batch])
+            self.pipe.send([(at, items[at], limits[at]) for at in batch])
 
     def dismiss(self) -> None:
         self.pipe.close()
@@ -185,9 +189,11 @@ def _listen(
             done()
     except Exception:  # a broken pipe, or the torn last words of a worker that was killed
         worker.process.join(1)
+        if worker.process.exitcode == -_ALARM and worker.batch:
+            return "timeout", f"not finished after {limits[worker.batch[0]]:.0f} seconds of work"
         return "crash", _obituary(worker.process.exitcode)
     if worker.late(limits):
-        return "timeout", f"not finished after {limits[worker.batch[0]]:.0f} seconds"
+        return "timeout", f"not finished after {limits[worker.batch[0]] * PATIENCE:.0f} seconds"
     return "", ""
 
 
@@ -211,6 +217,11 @@ def _hire(work: Callable[[T], R], crew: Sequence[_Worker[T]]) -> _Worker[T]:
     return _Worker(process, here)
 
 
+def _set_alarm(seconds: float) -> None:
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
 def _serve(pipe: connection.Connection[Any, Any], inherited: list[Any], work: Callable[[T], R]) -> None:
     # Ctrl-C reaches the whole group: the parent decides, and what is being written is written to its end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -219,8 +230,11 @@ def _serve(pipe: connection.Connection[Any, Any], inherited: list[Any], work: Ca
 
     def answers() -> Iterator[tuple[int, R]]:
         while True:
-            for at, item in pipe.recv():
-                yield at, work(item)
+            for at, item, limit in pipe.recv():
+                _set_alarm(limit)
+                result = work(item)
+                _set_alarm(0)
+                yield at, result
 
     def body() -> None:
         with suppress(EOFError, OSError):

@@ -30,7 +30,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield from moved_module(call, loops[0].node, loops[0].kind, file)
     elif already_there(call, device, loops[0].node, file):
         yield from second_move(call, file)
-    elif file.values.kind(receiver) == "tensor":
+    elif file.values.kind(receiver) == "tensor" and not _CPU.match(device):
         yield from invariant_tensor(call, loops[0].node, loops[0].kind, file)
 
 

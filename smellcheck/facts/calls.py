@@ -48,6 +48,18 @@ class Calls:
             return [call for call in found if isinstance(call.func, cst.Attribute)]
         return [call for call in found if self.callee(call) is function]
 
+    def passing(self, function: cst.FunctionDef) -> list[cst.Call]:
+        """The calls in this file that surely run the function: what they pass is what it gets."""
+        owner = self.class_of(function)
+        if owner is None:
+            return self.callers(function)
+        if function.name.value == "__init__":
+            made = self._by_last_name.get(owner.name.value, [])
+            return [call for call in made if self.local_class(call.func) is owner]
+        if function.name.value.startswith("__") or function.name.value == "forward":
+            return []
+        return [call for call in self.callers(function) if self.callee(call) is function]
+
     def escapes(self, function: cst.FunctionDef) -> bool:
         """Whether the function's name is used other than to call it: passed on, stored, decorated with."""
         called = {id(call.func) for call in self._by_last_name.get(function.name.value, [])}
@@ -118,7 +130,7 @@ class Calls:
     def argument_of(self, call: cst.Call, function: cst.FunctionDef, parameter: Definition) -> cst.CSTNode | None:
         """The expression that a call passes for a parameter; `None` when stars or defaults hide it."""
         names = [param.name.value for param in (*function.params.posonly_params, *function.params.params)]
-        if self.class_of(function) is not None and isinstance(call.func, cst.Attribute):
+        if self.class_of(function) is not None:
             names = names[1:]
         for index, arg in enumerate(call.args):
             if arg.star:

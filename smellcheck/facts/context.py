@@ -48,10 +48,12 @@ _MEMBERS = re.compile(
     re.I,
 )
 _TEST_PATH = re.compile(
-    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|conftest\.py|profiling)(/|$)|(^|/)(test_[^/]*|[^/]*_test|[^/]*_tests|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|conftest|profile_[^/]*)\.py$",
+    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|conftest\.py|profiling)(/|$)|(^|/)(speed_?test[^/]*|test_[^/]*|[^/]*_test|[^/]*_tests|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|conftest|profile_[^/]*)\.py$",
     re.I,
 )
-_TEST_NAME = re.compile(r"benchmark|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I)
+_TEST_NAME = re.compile(
+    r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I
+)
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ class Graph:
                 case cst.Assign(targets=targets):
                     return self._stored([target.target for target in targets], tainted, sure)
                 case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.NamedExpr(target=target):
-                    return self._stored([target], tainted, sure, summed=isinstance(above, cst.AugAssign))
+                    summed = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List)
+                    return self._stored([target], tainted, sure, summed=summed)
                 case cst.For() if current is above.iter:
                     return self._stored([above.target], tainted, sure)
                 case cst.Return() | cst.Yield() | cst.From():

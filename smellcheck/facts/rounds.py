@@ -122,7 +122,8 @@ class Rounds:
         for definition in self._file.scopes.reaching(name):
             if definition.value is None or definition.kind not in ("assign", "with", "for"):
                 return None
-            if name.value in self._mutated or not self._file.context.within(definition.node, self._loop):
+            # What is bound anew in every round may be changed in it: the next round does not see it.
+            if not self._file.context.within(definition.node, self._loop):
                 return None
             if definition not in self._seen:
                 self._seen.add(definition)

@@ -22,7 +22,7 @@ _MAPS = {"apply", "map", "progress_apply", "map_elements"}
 _GROUPS = re.compile(r"\b(groupby|resample|rolling|expanding|group_by)\(")
 _ENDLESS = re.compile(r"^(True|1)$|isOpened|is_set|running|is_alive|connected")
 #: What a demonstration takes of a collection at most.
-_FEW = 8
+_FEW = 10
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Samples:
         if (
             found is None
             or found.kind in ("epoch", "fold", "few", "stream", "member")
+            or self._is_few(found.over)
             or self._file.context.in_test(call)
         ):
             return None
@@ -163,6 +164,19 @@ class Samples:
             if isinstance(above, (cst.For, *COMPREHENSIONS)) and id(above) in loops:
                 return above
         return None
+
+    def _is_few(self, over: cst.CSTNode) -> bool:
+        """Whether only a few items are run over, as far as can be read: `xs[:5]`, `df.head(3)`, a short list."""
+        made = self._file.values.of(over)
+        count: cst.CSTNode | None = None
+        match over:
+            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Slice(lower=None, upper=upper))]):
+                count = upper
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value="head" | "tail")), args=[cst.Arg(value=count)]):
+                pass
+            case _ if made is not None and isinstance(made.made, cst.List):
+                return 0 < len(made.made.elements) <= _FEW
+        return isinstance(count, cst.Integer) and count.evaluated_value <= _FEW
 
     def _in_stream(self, call: cst.Call) -> bool:
         """Whether a loop around goes on until something outside says stop: each round has just come in."""

@@ -106,8 +106,9 @@ class Value:
     """The class of this file that it is an instance of, or is."""
 
 
-#: How many expressions deep an answer is looked for.
+#: How many expressions deep, and through how many in all, an answer is looked for: what is further is unknown.
 _DEEPEST = 60
+_LONGEST = 2000
 #: A value that is being worked out: `x = x.to(device)` in a loop says nothing new of `x`.
 _PENDING = Value("none", "pending")
 
@@ -119,6 +120,7 @@ class Values:
         self._file = file
         self._known: dict[cst.CSTNode, Value | None] = {}
         self._depth = 0
+        self._work = 0
         self._defined: dict[Definition, Value | None] = {}
         self._attributes: dict[cst.ClassDef, dict[str, list[cst.CSTNode]]] = {}
         self._module_evidence: dict[str, list[cst.Name | cst.Attribute]] | None = None
@@ -126,7 +128,10 @@ class Values:
     def of(self, node: cst.CSTNode) -> Value | None:
         """The value of an expression, if sure."""
         if node not in self._known:
-            if self._depth > _DEEPEST:
+            if not self._depth:
+                self._work = 0
+            self._work += 1
+            if self._depth > _DEEPEST or self._work > _LONGEST:
                 return None
             self._known[node] = _PENDING
             self._depth += 1
@@ -271,7 +276,7 @@ class Values:
             if owner is not None and first == (param,) and definition.name == "self":
                 return Value("module", owner.name.value, None, owner) if self.is_module_class(owner) else None
             passed = [
-                self._file.calls.argument_of(call, function, definition) for call in self._file.calls.callers(function)
+                self._file.calls.argument_of(call, function, definition) for call in self._file.calls.passing(function)
             ]
             values = [self.of(arg) for arg in passed if arg is not None]
             if values:

@@ -61,9 +61,12 @@ def test_a_killer_is_named_and_all_else_is_told(smellcheck: Cli, write: Write, j
     assert result.json["findings"] == without.json["findings"]
 
 
-def test_a_file_that_takes_too_long_is_given_up(smellcheck: Cli, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "TIME_LIMIT", 3.0)
-    write({"a.py": WASTE, "hang.py": "import demo\n\ndemo.hang()\n", "z.py": WASTE})
+@pytest.mark.parametrize("how", ["hang", "spin"])
+def test_a_file_that_takes_too_long_is_given_up(
+    smellcheck: Cli, write: Write, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(pool, "TIME_LIMIT", 0.5)
+    write({"a.py": WASTE, "hang.py": f"import demo\n\ndemo.{how}()\n", "z.py": WASTE})
     result = smellcheck("-j", "2", "--output-format", "json")
     assert [found["path"] for found in result.json["findings"]] == ["a.py", "z.py"]
     assert [(error["path"], error["kind"]) for error in result.json["errors"]] == [("hang.py", "timeout")]

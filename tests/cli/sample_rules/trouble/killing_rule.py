@@ -19,4 +19,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
             os.kill(os.getpid(), signal.SIGKILL)
         case cst.Attribute(value=cst.Name("demo"), attr=cst.Name("hang")):
             time.sleep(60)
+        case cst.Attribute(value=cst.Name("demo"), attr=cst.Name("spin")):
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                pass
     yield from ()

@@ -1,0 +1,194 @@
+"""Which forward passes surely are inference: after `.eval()`, or with results that are only read off."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..file import File
+
+_FORWARDS = {"forward", "encode_image", "encode_text", "get_image_features", "get_text_features"}
+_ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
+_WRAPPERS = {"torch.autograd.Variable", "torch.Tensor", "torch.FloatTensor"}
+_MADE_UP = re.compile(r"^torch\.(randn|rand|ones|zeros|randint|full|empty|arange|Tensor|FloatTensor)(_like)?$")
+
+
+class Inference:
+    """The forward passes of one file, and the code around them."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def forwards(self, body: cst.CSTNode) -> Iterator[cst.Call]:
+        """The calls of sure modules that stand directly in a function, a statement or the module."""
+        for node in self._file.calls.own_nodes(body):
+            if isinstance(node, cst.Call) and self._file.values.is_module(self.model(node)):
+                yield node
+
+    @staticmethod
+    def model(call: cst.Call) -> cst.BaseExpression:
+        """What a forward is called on: `net` in `net(x)` and in `net.forward(x)`."""
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value in _FORWARDS:
+            return call.func.value
+        return call.func
+
+    def frozen(self, model: cst.CSTNode) -> bool:
+        """Whether the model's parameters are frozen somewhere in the file: then there may be no graph at all."""
+        file, wanted = self._file, self._file.text_of(model)
+        if not file.mentions("requires_grad"):
+            return False
+        walked = re.compile(rf"{re.escape(wanted)}\.(named_)?parameters\(")
+        return any(walked.match(file.text_of(loop.iter)) for loop in file.all(cst.For)) or any(
+            isinstance(call.func, cst.Attribute)
+            and call.func.attr.value == "requires_grad_"
+            and file.text_of(call.func.value) == wanted
+            for call in file.all(cst.Call)
+        )
+
+    def asks_for_gradients(self, model: cst.CSTNode) -> bool:
+        """Whether the module's class is in sight and differentiates within its own forward."""
+        value = self._file.values.of(model)
+        return bool(value and value.cls and _ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
+
+    def stretch(self, call: cst.Call, function: cst.FunctionDef | None) -> list[cst.CSTNode]:
+        """The neighbouring statements, from that of the call to the last forward, that surely are inference.
+
+        Empty when not sure. Sure is what follows `.eval()` in the same block, and what is turned into labels, numbers
+        or detached values and goes nowhere else.
+        """
+        found = self._after_eval(call)
+        if found is None:
+            found = self._read_off(call, function)
+        region = [function.body] if function else found
+        fate = self._file.graph.fate(call, region) if found else "escapes"
+        if fate == "cut" or (fate == "dropped" and not self._made_up(call)):
+            return found
+        return []
+
+    def _after_eval(self, call: cst.Call) -> list[cst.CSTNode] | None:
+        """The stretch behind `.eval()` in a block around the call; `None` where no block switches the mode."""
+        file, model = self._file, self.model(call)
+        for child, above in file.context.ancestors(call):
+            if not isinstance(above, cst.IndentedBlock | cst.Module):
+                continue
+            body = list(above.body)
+            before = body[: body.index(child)]  # type: ignore[arg-type]
+            switched = next((s for s in reversed(before) if self._sets_mode(s, model)), None)
+            if switched is None:
+                continue
+            if self._sets_mode(switched, model) == "train":
+                return []
+            after = body[body.index(switched) + 1 :]
+            until = next((i for i, s in enumerate(after) if self._sets_mode(s, model) == "train"), len(after))
+            if file.phase.needs_graph(after[:until]):
+                return []
+            rest = after[after.index(child) : until]  # type: ignore[arg-type]
+            last = max(i for i, s in enumerate(rest) if s is child or any(True for _ in self.forwards(s)))
+            return list(rest[: last + 1])
+        return None
+
+    def _sets_mode(self, statement: cst.CSTNode, model: cst.CSTNode) -> str | None:
+        """`eval` or `train` when a statement is that call on the model."""
+        match statement:
+            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call() as call)]):
+                pass
+            case cst.SimpleStatementLine(body=[cst.Assign(value=cst.Call() as call)]):
+                pass
+            case _:
+                return None
+        if not isinstance(call.func, cst.Attribute) or not self._file.same(call.func.value, model):
+            return None
+        match call.func.attr.value, call.args:
+            case "eval", []:
+                return "eval"
+            case "train", [cst.Arg(value=cst.Name("False"))]:
+                return "eval"
+            case "train", _:
+                return "train"
+        return None
+
+    def _read_off(self, call: cst.Call, function: cst.FunctionDef | None) -> list[cst.CSTNode]:
+        """The statement of a forward whose results are only read off, though no `.eval()` stands beside it."""
+        file, statement = self._file, self._file.context.statement(call)
+        if function is None and file.phase.file_trains:
+            return [statement] if self._is_label(call) or self._ends_script(call, statement) else []
+        if function is not None and file.phase.function_trains(function):
+            return [statement] if self._is_label(call) else []
+        if self._set_to_eval(self.model(call)) and not file.phase.file_trains:
+            return [statement]
+        if function is None:
+            return [statement] if file.graph.straight_cut(call) else []
+        in_sight = bool(file.calls.callers(function)) and not file.calls.escapes(function)
+        if in_sight and file.graph.fate(call, [function.body]) == "cut":
+            return [statement]
+        return [statement] if file.graph.straight_cut(call) and not self._overrides(function) else []
+
+    def _is_label(self, call: cst.Call) -> bool:
+        # In training, `.detach()` may be belt and braces around a frozen teacher; a class label never has a graph.
+        return self._file.graph.straight_cut(call, spared=frozenset({"detach"}))
+
+    def _ends_script(self, call: cst.Call, statement: cst.CSTNode) -> bool:
+        """Whether all that follows a forward in a script only reads off its results."""
+        block = self._file.parent(statement)
+        if not isinstance(block, cst.Module):
+            return False
+        rest = list(block.body[block.body.index(statement) :])  # type: ignore[arg-type]
+        return not self._file.phase.needs_graph(rest) and self._file.graph.fate(call, rest) == "cut"
+
+    def _overrides(self, function: cst.FunctionDef) -> bool:
+        """Whether a method may be the hook of a base class out of sight, which may call it under any mode."""
+        owner = self._file.calls.class_of(function)
+        if owner is None or self._file.calls.callers(function):
+            return False
+        return any(
+            self._file.calls.local_class(base.value) is None
+            and not (self._file.name(base.value) or "").startswith(("torch.", "abc.", "typing."))
+            and not (isinstance(base.value, cst.Name) and base.value.value == "object")
+            for cls in self._file.calls.bases(owner)
+            for base in cls.bases
+        )
+
+    def _set_to_eval(self, model: cst.CSTNode) -> bool:
+        """Whether `.eval()` is called on the model anywhere in the file, or where it is made."""
+        wanted = self._file.text_of(model)
+        for call in self._file.all(cst.Call):
+            match call.func:
+                case cst.Attribute(value=owner, attr=cst.Name("eval")) if not call.args:
+                    if self._file.text_of(owner) == wanted or self._bound_to(call, wanted):
+                        return True
+        return False
+
+    def _bound_to(self, value: cst.CSTNode, wanted: str) -> bool:
+        """Whether an expression is, but for methods chained behind it, what is assigned to a name or attribute."""
+        current: cst.CSTNode | None = value
+        while isinstance(current, cst.Call | cst.Attribute):
+            value, current = current, self._file.parent(current)
+        return isinstance(current, cst.Assign) and any(
+            self._file.text_of(target.target) == wanted for target in current.targets
+        )
+
+    def _made_up(self, call: cst.Call) -> bool:
+        """Whether all that a forward gets is made up on the spot: a demonstration, one forward to see that it runs."""
+        return bool(call.args) and all(self._is_made_up(arg.value) for arg in call.args)
+
+    def _is_made_up(self, node: cst.CSTNode) -> bool:
+        match node:
+            case cst.Name():
+                reaching = self._file.scopes.reaching(node)
+                return bool(reaching) and all(
+                    d.kind == "assign" and not d.path and d.value is not None and self._is_made_up(d.value)
+                    for d in reaching
+                )
+            case cst.Call(func=func, args=args):
+                name = self._file.name(func) or ""
+                if name in _WRAPPERS and args:
+                    return self._is_made_up(args[0].value) or name != "torch.autograd.Variable"
+                if isinstance(func, cst.Attribute) and not name:
+                    return self._is_made_up(func.value)
+                return bool(_MADE_UP.match(name))
+        return False
