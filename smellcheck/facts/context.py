@@ -48,9 +48,13 @@ _MEMBERS = re.compile(
     re.I,
 )
 _TEST_PATH = re.compile(
-    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|conftest\.py|profiling)(/|$)|(^|/)(speed_?test[^/]*|test_[^/]*|[^/]*_test|[^/]*_tests|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|conftest|profile_[^/]*)\.py$",
+    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling)/|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?"
+    r"|bench(mark)?s?|profile_[^/]*|speed_?test[^/]*)\.py$",
     re.I,
 )
+# A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
+_TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
+_TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b|^\s*class Test\w*|^def test_\w+\(", re.M)
 _TEST_NAME = re.compile(
     r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I
 )
@@ -332,7 +336,8 @@ class Context:
 
     def in_test(self, node: cst.CSTNode) -> bool:
         """Whether the code is there to test, benchmark or debug, where waste is nobody's concern."""
-        if _TEST_PATH.search(self._file.path):
+        path = self._file.path
+        if _TEST_PATH.search(path) or (_TEST_FILE.search(path) and self._file.matches(_TEST_CODE)):
             return True
         function = self.function(node)
         while function is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
@@ -10,6 +11,8 @@ from .tree import descend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .scopes import Definition
 
     from ..file import File
 
@@ -36,6 +39,28 @@ _CUT_FUNCTIONS = {
     "round",
 }
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
+
+
+@dataclass
+class _Tainted:
+    """The names that a graph may hang on: for each whether surely, and by which bindings of it."""
+
+    sure: dict[str, bool] = field(default_factory=dict)
+    binders: set[cst.CSTNode] = field(default_factory=set)
+    #: Containers that a value was put into: tainted whatever bound them.
+    holders: set[str] = field(default_factory=set)
+
+    def add(self, name: str, sure: bool, binder: cst.CSTNode | None) -> None:
+        self.sure[name] = sure or self.sure.get(name, False)
+        if binder is None:
+            self.holders.add(name)
+        else:
+            self.binders.add(binder)
+
+    def reaches(self, name: cst.Name, reaching: Sequence[Definition]) -> bool:
+        if name.value in self.holders or not reaching:
+            return name.value in self.sure
+        return name.value in self.sure and any(definition.node in self.binders for definition in reaching)
 
 
 class Graph:
@@ -98,14 +123,16 @@ class Graph:
         if self.straight_cut(call):
             return "cut"
         cut = False
-        tainted: dict[str, bool] = {}
+        tainted = _Tainted()
         first = self._flows(call, tainted)
         if first is not None:
             return first
         # Twice: what a loop's end taints, its beginning may read.
         for _ in range(2):
             for node in (below for part in region for below in descend(part, into_functions=False)):
-                if isinstance(node, cst.Name) and node.value in tainted and self._is_use(node):
+                if isinstance(node, cst.Name) and node.value in tainted.sure and self._is_use(node):
+                    if not tainted.reaches(node, self._file.scopes.reaching(node)):
+                        continue
                     if self.straight_cut(node):
                         cut = True
                         continue
@@ -116,12 +143,12 @@ class Graph:
                         return fate
         return "cut" if cut else "dropped"
 
-    def _flows(self, node: cst.CSTNode, tainted: dict[str, bool]) -> Fate | None:
+    def _flows(self, node: cst.CSTNode, tainted: _Tainted) -> Fate | None:
         """Taints what a value flows into; an answer when it leaves or cannot have had a graph.
 
-        `tainted` says of each name whether it surely holds a graph: what a function out of sight made of one may not.
+        A name is not surely tainted by what a function out of sight made of a value.
         """
-        current, sure = node, tainted.get(node.value, True) if isinstance(node, cst.Name) else True
+        current, sure = node, tainted.sure.get(node.value, True) if isinstance(node, cst.Name) else True
         while (above := self._file.parent(current)) is not None:
             match above:
                 case cst.Attribute(attr=cst.Name(value="numpy")) if above.value is current:
@@ -139,17 +166,17 @@ class Graph:
                 ):
                     if self._given(above.func.value):
                         return "escapes"
-                    tainted[holder] = sure
+                    tainted.add(holder, sure, None)
                     return None
                 case cst.Call(func=cst.Attribute(value=cst.Attribute(), attr=cst.Name(value="append" | "extend"))):
                     return "escapes"
                 case cst.Assign(targets=targets):
-                    return self._stored([target.target for target in targets], tainted, sure)
+                    return self._stored([target.target for target in targets], above, tainted, sure)
                 case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.NamedExpr(target=target):
                     summed = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List)
-                    return self._stored([target], tainted, sure, summed=summed)
+                    return self._stored([target], above, tainted, sure, summed=summed)
                 case cst.For() if current is above.iter:
-                    return self._stored([above.target], tainted, sure)
+                    return self._stored([above.target], above, tainted, sure)
                 case cst.Return() | cst.Yield() | cst.From():
                     return "escapes"
                 case cst.Lambda():
@@ -167,20 +194,26 @@ class Graph:
         return name.startswith("torch.") or self._file.values.kind(func) in ("module", "loss")
 
     def _stored(
-        self, targets: list[cst.BaseExpression], tainted: dict[str, bool], sure: bool, *, summed: bool = False
+        self,
+        targets: list[cst.BaseExpression],
+        binder: cst.CSTNode,
+        tainted: _Tainted,
+        sure: bool,
+        *,
+        summed: bool = False,
     ) -> Fate | None:
         for target in targets:
             match target:
                 case cst.Name(value=name):
                     # A running total is a figure for a report, whatever it drags along.
                     if not summed:
-                        tainted[name] = sure or tainted.get(name, False)
+                        tainted.add(name, sure, binder)
                 case cst.Tuple(elements=elements) | cst.List(elements=elements):
-                    fate = self._stored([element.value for element in elements], tainted, sure)
+                    fate = self._stored([element.value for element in elements], binder, tainted, sure)
                     if fate is not None:
                         return fate
                 case cst.Subscript(value=cst.Name(value=name)):
-                    tainted[name] = sure or tainted.get(name, False)
+                    tainted.add(name, sure, None)
                 case _:
                     return None if summed else "escapes"
         return None

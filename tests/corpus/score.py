@@ -1,0 +1,55 @@
+"""Scores a run on the labelled projects: which labelled smells it finds, and which labelled negatives it reports.
+
+    smellcheck PROJECTS --output-format json > run.json
+    python tests/corpus/score.py run.json tests/corpus/recall_torch.tsv [...]
+
+`PROJECTS` holds one folder a project, `owner__name`; paths in the run are relative to it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+#: A label stands on the wasted call, a finding on its first character: a call spread over lines may lie between.
+NEAR = 4
+
+
+def found(run: Path) -> set[tuple[str, int, str]]:
+    """The places of a run's findings: path from the project's folder on, line, rule."""
+    findings = json.loads(run.read_text(encoding="utf-8"))["findings"]
+    return {(finding["path"], finding["range"]["start"]["line"], finding["rule"]) for finding in findings}
+
+
+def labelled(table: Path) -> list[dict[str, str]]:
+    """The rows of a table of labels."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t"))
+
+
+def main(arguments: list[str]) -> int:
+    """Print recall for each rule, every miss, and every labelled negative that the run reports."""
+    places = found(Path(arguments[0]))
+    hits, smells = Counter[str](), Counter[str]()
+    for row in (row for table in arguments[1:] for row in labelled(Path(table))):
+        path = f"{row['project'].replace('/', '__')}/{row['path']}"
+        hit = any(
+            where.endswith(path) and rule == row["rule"] and abs(line - int(row["line"])) <= NEAR
+            for where, line, rule in places
+        )
+        if row["verdict"] == "smell":
+            smells[row["rule"]] += 1
+            hits[row["rule"]] += hit
+        if hit != (row["verdict"] == "smell"):
+            print("missed" if row["verdict"] == "smell" else "wrong", path, row["line"], row["rule"], row["why"], sep="\t")
+    for rule, count in sorted(smells.items()):
+        print(f"{rule}: {hits[rule]} of {count}")
+    print(f"recall: {hits.total()} of {smells.total()} ({hits.total() / max(1, smells.total()):.2f})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
