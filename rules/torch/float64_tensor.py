@@ -141,10 +141,23 @@ def follow(node: cst.CSTNode, file: File, moved: bool) -> bool | None:
                 return True
             case cst.Call() | cst.Arg():
                 pass
+            case cst.Return() | cst.DictElement() | cst.Element() if moved:
+                return True if collated(above, file) else None
             case _:
                 return None
         current = above
     return None
+
+
+def collated(node: cst.CSTNode, file: File) -> bool:
+    """Whether a value is returned as part of a sample: it is stacked, sent between processes and moved as it is."""
+    function = file.context.function(node)
+    while isinstance(node, cst.DictElement | cst.Element | cst.Dict | cst.Tuple | cst.List):
+        above = file.parent(node)
+        if above is None:
+            return False
+        node = above
+    return isinstance(node, cst.Return) and function is not None and function.name.value in ("__getitem__", "__call__")
 
 
 def move(call: cst.CSTNode | None, file: File, moved: bool) -> bool | None:

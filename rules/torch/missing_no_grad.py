@@ -9,6 +9,8 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 # The caller decides the mode in which these run.
 _CALLERS_DECIDE = re.compile(r"^(forward\w*|__call__|training_\w+|compute_loss|loss|get_loss|_?forward_\w+)$")
+# Nobody takes a change that indents a screenful for the sake of one line in it.
+_MANY_LINES = 20
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
 
 
@@ -45,7 +47,9 @@ def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | 
         edits = (Edit((function, "line-start"), (function, "line-start"), line),)
         title = f"Decorate `{function.name.value}` with `{spelled}()`"
     else:
-        if any(pauses(statement, file) for statement in stretch):
+        if any(pauses(statement, file) for statement in stretch) or (
+            forwards_in(stretch, file) == 1 and lines_of(stretch, file) > _MANY_LINES
+        ):
             stretch = [file.context.statement(call)]
         edits = None if pauses(stretch[0], file) else file.wrap(stretch, f"with {spelled}()")
         title = f"Put the statement{'s' if len(stretch) > 1 else ''} under `{spelled}()`"
@@ -53,6 +57,16 @@ def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | 
         return None
     made = Fix.safe if forward_is_known(file.inference.model(call), file) else Fix.unsafe
     return made(title, *edits, imports=() if local else ("torch",))
+
+
+def forwards_in(stretch: list[cst.CSTNode], file: File) -> int:
+    """How many forward passes some statements hold."""
+    return sum(1 for statement in stretch for _ in file.inference.forwards(statement))
+
+
+def lines_of(stretch: list[cst.CSTNode], file: File) -> int:
+    """How many lines would move to the right."""
+    return sum(file.text_of(statement).count("\n") + 1 for statement in stretch)
 
 
 def pauses(node: cst.CSTNode, file: File) -> bool:

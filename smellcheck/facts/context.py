@@ -54,7 +54,8 @@ _TEST_PATH = re.compile(
 )
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
-_TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b|^\s*class Test\w*|^def test_\w+\(", re.M)
+_TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b", re.M)
+_TEST_ASSERTS = re.compile(r"^def test_\w+\(\):(\n([ \t].*)?)*\n[ \t]+assert ", re.M)
 _TEST_NAME = re.compile(
     r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I
 )
@@ -337,7 +338,7 @@ class Context:
     def in_test(self, node: cst.CSTNode) -> bool:
         """Whether the code is there to test, benchmark or debug, where waste is nobody's concern."""
         path = self._file.path
-        if _TEST_PATH.search(path) or (_TEST_FILE.search(path) and self._file.matches(_TEST_CODE)):
+        if _TEST_PATH.search(path) or (_TEST_FILE.search(path) and (self._file.matches(_TEST_CODE) or self._file.matches(_TEST_ASSERTS))):
             return True
         function = self.function(node)
         while function is not None:

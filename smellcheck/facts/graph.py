@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..file import File
 
-Fate = Literal["cut", "dropped", "escapes", "absent"]
+Fate = Literal["cut", "dropped", "unused", "escapes", "absent"]
 
 # What only looks at a result: demonstrations print it.
 _LOOKS = {"size", "shape", "dim", "ndim", "dtype", "device", "numel", "type", "requires_grad"}
@@ -60,7 +60,8 @@ class _Tainted:
     def reaches(self, name: cst.Name, reaching: Sequence[Definition]) -> bool:
         if name.value in self.holders or not reaching:
             return name.value in self.sure
-        return name.value in self.sure and any(definition.node in self.binders for definition in reaching)
+        # `x += y` keeps what the old `x` hung on.
+        return name.value in self.sure and any(d.kind == "augment" or d.node in self.binders for d in reaching)
 
 
 class Graph:
@@ -116,13 +117,14 @@ class Graph:
     def fate(self, call: cst.CSTNode, region: Sequence[cst.CSTNode]) -> Fate:
         """What becomes of a forward's result within a piece of code.
 
-        `cut`: it is turned into labels, numbers or detached values and goes nowhere else. `dropped`: it goes nowhere.
+        `cut`: it is turned into labels, numbers or detached values and goes nowhere else. `dropped`: it goes
+        nowhere. `unused`: not even a name that holds it is read.
         `absent` means that the code converts it with `.numpy()` before cutting it, which raises for a value with a
         graph: so there is none, whatever we see.
         """
         if self.straight_cut(call):
             return "cut"
-        cut = False
+        cut, used = False, not isinstance(self._file.parent(call), cst.Assign | cst.Expr)
         tainted = _Tainted()
         first = self._flows(call, tainted)
         if first is not None:
@@ -134,14 +136,15 @@ class Graph:
                     if not tainted.reaches(node, self._file.scopes.reaching(node)):
                         continue
                     if self.straight_cut(node):
-                        cut = True
+                        cut = used = True
                         continue
                     if self.looked_at(node):
                         continue
+                    used = True
                     fate = self._flows(node, tainted)
                     if fate is not None:
                         return fate
-        return "cut" if cut else "dropped"
+        return "cut" if cut else "dropped" if used else "unused"
 
     def _flows(self, node: cst.CSTNode, tainted: _Tainted) -> Fate | None:
         """Taints what a value flows into; an answer when it leaves or cannot have had a graph.

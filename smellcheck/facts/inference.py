@@ -127,8 +127,7 @@ class Inference:
             return [statement]
         if function is None:
             return [statement] if file.graph.straight_cut(call) else []
-        in_sight = bool(file.calls.callers(function)) and not file.calls.escapes(function)
-        if in_sight and file.graph.fate(call, [function.body]) == "cut":
+        if self._mode_in_sight(function) and file.graph.fate(call, [function.body]) == "cut":
             return [statement]
         return [statement] if file.graph.straight_cut(call) and not self._overrides(function) else []
 
@@ -144,10 +143,19 @@ class Inference:
         rest = list(block.body[block.body.index(statement) :])  # type: ignore[arg-type]
         return not self._file.phase.needs_graph(rest) and self._file.graph.fate(call, rest) == "cut"
 
-    def _overrides(self, function: cst.FunctionDef) -> bool:
-        """Whether a method may be the hook of a base class out of sight, which may call it under any mode."""
+    def _mode_in_sight(self, function: cst.FunctionDef) -> bool:
+        """Whether all that calls the function stands in this file, so that the mode it runs in is known."""
+        callers = self._file.calls.callers(function)
+        return bool(callers) and not self._file.calls.escapes(function) and not self._overrides(function)
+
+    def _overrides(self, function: cst.FunctionDef, seen: tuple[cst.FunctionDef, ...] = ()) -> bool:
+        """Whether a base class out of sight may run this method, itself or through its callers, under any mode."""
         owner = self._file.calls.class_of(function)
-        if owner is None or self._file.calls.callers(function):
+        callers = [self._file.context.function(call) for call in self._file.calls.callers(function)]
+        if callers:
+            above = [caller for caller in callers if caller is not None and caller not in (function, *seen)]
+            return bool(above) and all(self._overrides(caller, (function, *seen)) for caller in above)
+        if owner is None:
             return False
         return any(
             self._file.calls.local_class(base.value) is None
