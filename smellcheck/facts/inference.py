@@ -151,10 +151,11 @@ class Inference:
     def _overrides(self, function: cst.FunctionDef, seen: tuple[cst.FunctionDef, ...] = ()) -> bool:
         """Whether a base class out of sight may run this method, itself or through its callers, under any mode."""
         owner = self._file.calls.class_of(function)
-        callers = [self._file.context.function(call) for call in self._file.calls.callers(function)]
+        callers = {self._file.context.function(call) for call in self._file.calls.callers(function)} - {function, *seen}
+        if None in callers:
+            return False
         if callers:
-            above = [caller for caller in callers if caller is not None and caller not in (function, *seen)]
-            return bool(above) and all(self._overrides(caller, (function, *seen)) for caller in above)
+            return all(caller and self._overrides(caller, (function, *seen)) for caller in callers)
         if owner is None:
             return False
         return any(
