@@ -53,7 +53,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
                 "this tensor is made of 64-bit floats, twice the bytes and a fraction of the speed",
                 literal_fix(dtype.value, file),
             )
-    elif is_double(call) and file.values.is_module(call.func.value):
+    elif is_double(call) and (file.values.is_module(call.func.value) or bound_to_module(call, file)):
         # No fix: what is fed to the module is made of 64-bit floats elsewhere.
         yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float")
 
@@ -61,6 +61,18 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 def is_double(call: cst.Call) -> bool:
     """Whether a call is `x.double()`."""
     return isinstance(call.func, cst.Attribute) and call.func.attr.value == "double" and not call.args
+
+
+def bound_to_module(call: cst.Call, file: File) -> bool:
+    """Whether what is made is bound to a name that only modules are used like."""
+    match file.parent(call):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
+            return any(
+                name.value == target.value and name is not target and file.values.is_module(name)
+                for name in file.all(cst.Name)
+                if file.scopes.around(name) is file.scopes.around(target)
+            )
+    return False
 
 
 def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:

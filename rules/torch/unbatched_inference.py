@@ -35,7 +35,11 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     function = file.context.function(call)
     if file.phase.function_trains(function) if function else file.phase.needs_graph([loop.node]):
         return
-    if recovered(call, loop.node, file) or not independent(call, loop.node, file) or not uniform(loop.node, function, file):
+    if (
+        recovered(call, loop.node, file)
+        or not independent(call, loop.node, file)
+        or not uniform(loop.node, function, file)
+    ):
         return
     yield Smell(
         call,
@@ -153,7 +157,9 @@ def independent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
 
 def recovered(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
     """Whether each sample may fail on its own, or memory is so short that it is freed between samples."""
-    tried = any(isinstance(above, cst.Try) and file.context.within(above, loop) for _, above in file.context.ancestors(call))
+    tried = any(
+        isinstance(above, cst.Try) and file.context.within(above, loop) for _, above in file.context.ancestors(call)
+    )
     return tried or "empty_cache" in file.text_of(loop)
 
 

@@ -338,7 +338,9 @@ class Context:
     def in_test(self, node: cst.CSTNode) -> bool:
         """Whether the code is there to test, benchmark or debug, where waste is nobody's concern."""
         path = self._file.path
-        if _TEST_PATH.search(path) or (_TEST_FILE.search(path) and (self._file.matches(_TEST_CODE) or self._file.matches(_TEST_ASSERTS))):
+        if _TEST_PATH.search(path) or (
+            _TEST_FILE.search(path) and (self._file.matches(_TEST_CODE) or self._file.matches(_TEST_ASSERTS))
+        ):
             return True
         function = self.function(node)
         while function is not None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from ..file import File
 
-Fate = Literal["cut", "dropped", "unused", "escapes", "absent"]
+Fate = Literal["cut", "dropped", "unused", "handed", "escapes", "absent"]
 
+_DETACH = frozenset({"detach"})
 # What only looks at a result: demonstrations print it.
 _LOOKS = {"size", "shape", "dim", "ndim", "dtype", "device", "numel", "type", "requires_grad"}
 # What gives a value without a graph, as a method or as a function of torch.
@@ -118,12 +119,14 @@ class Graph:
         """What becomes of a forward's result within a piece of code.
 
         `cut`: it is turned into labels, numbers or detached values and goes nowhere else. `dropped`: it goes
-        nowhere. `unused`: not even a name that holds it is read.
+        nowhere. `unused`: not even a name that holds it is read. `handed`: what leaves
+        is only what functions out of sight made of it, a score or a decoded text as a rule.
         `absent` means that the code converts it with `.numpy()` before cutting it, which raises for a value with a
         graph: so there is none, whatever we see.
         """
         if self.straight_cut(call):
             return "cut"
+        handed = False
         cut, used = False, not isinstance(self._file.parent(call), cst.Assign | cst.Expr)
         tainted = _Tainted()
         first = self._flows(call, tainted)
@@ -142,11 +145,36 @@ class Graph:
                         continue
                     used = True
                     fate = self._flows(node, tainted)
-                    if fate is not None:
+                    if fate == "handed":
+                        handed = True
+                    elif fate is not None:
                         return fate
-        return "cut" if cut else "dropped" if used else "unused"
+        return "handed" if handed else "cut" if cut else "dropped" if used else "unused"
 
-    def _flows(self, node: cst.CSTNode, tainted: _Tainted) -> Fate | None:
+    def only_labels(self, call: cst.CSTNode, region: Sequence[cst.CSTNode]) -> bool:
+        """Whether, in code that trains, a forward surely serves labels and figures alone.
+
+        Stricter than `cut`: no function out of sight may see the value, and `.detach()` does not count, which in
+        training may be belt and braces around a teacher that is frozen elsewhere.
+        """
+        if self.straight_cut(call, _DETACH):
+            return True
+        tainted = _Tainted()
+        if self._flows(call, tainted, strict=True) is not None or tainted.holders:
+            return False
+        cut = False
+        for _ in range(2):
+            for node in (below for part in region for below in descend(part, into_functions=False)):
+                if isinstance(node, cst.Name) and node.value in tainted.sure and self._is_use(node):
+                    if not tainted.reaches(node, self._file.scopes.reaching(node)) or self.looked_at(node):
+                        continue
+                    if self.straight_cut(node, _DETACH):
+                        cut = True
+                    elif self._flows(node, tainted, strict=True) is not None or tainted.holders:
+                        return False
+        return cut
+
+    def _flows(self, node: cst.CSTNode, tainted: _Tainted, *, strict: bool = False) -> Fate | None:
         """Taints what a value flows into; an answer when it leaves or cannot have had a graph.
 
         A name is not surely tainted by what a function out of sight made of a value.
@@ -176,17 +204,22 @@ class Graph:
                 case cst.Assign(targets=targets):
                     return self._stored([target.target for target in targets], above, tainted, sure)
                 case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.NamedExpr(target=target):
-                    summed = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List)
+                    # In training, a sum of losses is what the backward pass starts from.
+                    summed = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List) and not strict
                     return self._stored([target], above, tainted, sure, summed=summed)
                 case cst.For() if current is above.iter:
                     return self._stored([above.target], above, tainted, sure)
                 case cst.Return() | cst.Yield() | cst.From():
+                    return "escapes" if sure else "handed"
+                case cst.Attribute(attr=cst.Name(value="backward")):
                     return "escapes"
                 case cst.Lambda():
                     return "escapes"
                 case cst.SimpleStatementLine() | cst.If() | cst.While() | cst.With():
                     return None
                 case cst.Call(func=func) if func is not current and not self._keeps_graph(func):
+                    if strict:
+                        return "escapes"
                     sure = False
             current = above
         return None

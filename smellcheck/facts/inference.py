@@ -38,15 +38,19 @@ class Inference:
         return call.func
 
     def frozen(self, model: cst.CSTNode) -> bool:
-        """Whether the model's parameters are frozen somewhere in the file: then there may be no graph at all."""
-        file, wanted = self._file, self._file.text_of(model)
+        """Whether parameters of a module of this name are frozen in the file: then there may be no graph at all."""
+        file = self._file
         if not file.mentions("requires_grad"):
             return False
-        walked = re.compile(rf"{re.escape(wanted)}\.(named_)?parameters\(")
-        return any(walked.match(file.text_of(loop.iter)) for loop in file.all(cst.For)) or any(
+        last = model.attr.value if isinstance(model, cst.Attribute) else file.text_of(model)
+        walked = re.compile(rf"(^|\.){re.escape(last)}\.(named_)?parameters\(")
+        return any(
+            walked.search(file.text_of(loop.iter)) and "requires_grad" in file.text_of(loop.body)
+            for loop in file.all(cst.For)
+        ) or any(
             isinstance(call.func, cst.Attribute)
             and call.func.attr.value == "requires_grad_"
-            and file.text_of(call.func.value) == wanted
+            and re.search(rf"(^|\.){re.escape(last)}$", file.text_of(call.func.value))
             for call in file.all(cst.Call)
         )
 
@@ -62,13 +66,16 @@ class Inference:
         or detached values and goes nowhere else.
         """
         found = self._after_eval(call)
+        switched = found is not None
         if found is None:
             found = self._read_off(call, function)
-        region = [function.body] if function else found
-        fate = self._file.graph.fate(call, region) if found else "escapes"
-        if fate == "cut" or (fate == "dropped" and not self._made_up(call)):
+        fate = self._file.graph.fate(call, [self._home(function)]) if found else "escapes"
+        if fate == "cut" or (fate == "dropped" and not self._made_up(call)) or (fate == "handed" and switched):
             return found
         return []
+
+    def _home(self, function: cst.FunctionDef | None) -> cst.CSTNode:
+        return function.body if function else self._file.module
 
     def _after_eval(self, call: cst.Call) -> list[cst.CSTNode] | None:
         """The stretch behind `.eval()` in a block around the call; `None` where no block switches the mode."""
@@ -120,9 +127,10 @@ class Inference:
         """The statement of a forward whose results are only read off, though no `.eval()` stands beside it."""
         file, statement = self._file, self._file.context.statement(call)
         if function is None and file.phase.file_trains:
-            return [statement] if self._is_label(call) or self._ends_script(call, statement) else []
+            only = file.graph.only_labels(call, [file.module]) or self._ends_script(call, statement)
+            return [statement] if only else []
         if function is not None and file.phase.function_trains(function):
-            return [statement] if self._is_label(call) else []
+            return [statement] if file.graph.only_labels(call, [function.body]) else []
         if self._set_to_eval(self.model(call)) and not file.phase.file_trains:
             return [statement]
         if function is None:
@@ -130,10 +138,6 @@ class Inference:
         if self._mode_in_sight(function) and file.graph.fate(call, [function.body]) == "cut":
             return [statement]
         return [statement] if file.graph.straight_cut(call) and not self._overrides(function) else []
-
-    def _is_label(self, call: cst.Call) -> bool:
-        # In training, `.detach()` may be belt and braces around a frozen teacher; a class label never has a graph.
-        return self._file.graph.straight_cut(call, spared=frozenset({"detach"}))
 
     def _ends_script(self, call: cst.Call, statement: cst.CSTNode) -> bool:
         """Whether all that follows a forward in a script only reads off its results."""
@@ -187,7 +191,12 @@ class Inference:
 
     def _made_up(self, call: cst.Call) -> bool:
         """Whether all that a forward gets is made up on the spot: a demonstration, one forward to see that it runs."""
-        return bool(call.args) and all(self._is_made_up(arg.value) for arg in call.args)
+        given = [
+            arg.value
+            for arg in call.args
+            if self._file.values.kind(arg.value) not in ("bool", "number", "none", "string")
+        ]
+        return bool(given) and all(self._is_made_up(value) for value in given)
 
     def _is_made_up(self, node: cst.CSTNode) -> bool:
         match node:
