@@ -7,15 +7,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .facts.context import Loop
     from .file import File
     from .rule import Rule, rule
     from .smell import Edit, Fix, Safety, Smell
 
-__all__ = ["Edit", "File", "Fix", "Rule", "Safety", "Smell", "__version__", "rule"]
+__all__ = ["Edit", "File", "Fix", "Loop", "Rule", "Safety", "Smell", "__version__", "rule"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "File": "file",
+    "Loop": "facts.context",
     "Rule": "rule",
     "rule": "rule",
     "Edit": "smell",

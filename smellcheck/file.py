@@ -158,6 +158,11 @@ class File:
         """Whether the text contains a word at all."""
         return word in self.text
 
+    @cached_property
+    def torchlike(self) -> bool:
+        """Whether the text speaks of torch, or of what only torch's users write."""
+        return any(word in self.text for word in ("torch", ".backward()", ".cuda()"))
+
     def matches(self, pattern: re.Pattern[str]) -> bool:
         """Whether a pattern occurs anywhere in the text."""
         if pattern not in self._matches:

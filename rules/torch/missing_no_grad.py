@@ -14,7 +14,7 @@ _MANY_LINES = 20
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
 
 
-@rule(imports="torch transformers timm", practice="refactoring")
+@rule(imports="torch transformers timm .backward() .cuda()", practice="refactoring")
 def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
     function = body if isinstance(body, cst.FunctionDef) else None
     if function is not None and _CALLERS_DECIDE.match(function.name.value):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from smellcheck import Edit, File, Fix, Smell, rule
+from smellcheck import Edit, File, Fix, Loop, Smell, rule
 
 _BATCH = 64
 # What makes the loop something else than inference over a collection: timing, waiting, stepping a simulation.
@@ -23,14 +23,17 @@ _ONE_SIZE = re.compile(
 
 @rule(imports="torch transformers timm", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if not file.values.is_module(call.func) or not call.args or file.context.in_test(call):
+    model = file.inference.model(call)
+    if not call.args or not file.values.is_module(model) or file.context.in_test(call):
+        return
+    if is_part(model, file):
         return
     loops = file.context.loops(call)
-    if not loops or loops[0].kind != "sample":
+    if not loops or not over_samples(loops[0]):
         return
     loop = loops[0]
     item = next((one for arg in call.args if (one := batch_of_one(arg.value, loop.node, file))), None)
-    if item is None or not depends(item, loop.node, file) or not file.context.invariant(call.func, loop.node):
+    if item is None or not depends(item, loop.node, file) or not file.context.invariant(model, loop.node):
         return
     function = file.context.function(call)
     if file.phase.function_trains(function) if function else file.phase.needs_graph([loop.node]):
@@ -43,9 +46,23 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     yield Smell(
         call,
-        f"`{file.text_of(call.func)}` runs once for each sample, with the weights read and the kernels launched for one row",
+        f"`{file.text_of(model)}` runs once for each sample, with the weights read and the kernels launched for one row",
         fix(call, loop.node, file),
     )
+
+
+def is_part(model: cst.CSTNode, file: File) -> bool:
+    """Whether the callee is a layer of the module that the code belongs to: a step of a forward, not the model."""
+    owner = file.calls.enclosing_class(model)
+    return owner is not None and file.values.is_module_class(owner)
+
+
+def over_samples(loop: Loop) -> bool:
+    """Whether a loop runs over samples: a batch of one made of what it gives says so where its source does not."""
+    counted = (
+        isinstance(loop.over, cst.Call) and isinstance(loop.over.func, cst.Name) and loop.over.func.value == "range"
+    )
+    return loop.kind == "sample" or (loop.kind == "unknown" and not counted)
 
 
 def batch_of_one(node: cst.CSTNode, loop: cst.CSTNode, file: File, depth: int = 0) -> cst.CSTNode | None:
@@ -170,7 +187,17 @@ def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> 
         function and any(isinstance(n, cst.Yield) for n in file.calls.own_nodes(function))
     ):
         return False
-    return not _DECODES.search(text) or bool(_ONE_SIZE.search(file.text))
+    return not _DECODES.search(text) or bool(_ONE_SIZE.search(text)) or sized_once(file)
+
+
+def sized_once(file: File) -> bool:
+    """Whether a transform that gives all items one size is made, and under no condition."""
+    return any(
+        _ONE_SIZE.search(file.text_of(assign.value))
+        for assign in file.all(cst.Assign)
+        if not any(isinstance(above, cst.If | cst.IfExp) for _, above in file.context.ancestors(assign))
+        and not isinstance(assign.value, cst.IfExp)
+    )
 
 
 def fix(call: cst.Call, loop: cst.CSTNode, file: File) -> Fix | None:

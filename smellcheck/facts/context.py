@@ -55,9 +55,15 @@ _TEST_PATH = re.compile(
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
 _TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b", re.M)
+# One forward to trace or export a network, or to compare its gradients, is not what the network is for.
+_TRACES = re.compile(
+    r"^\s*(torch\.)?(onnx\.export|jit\.trace|export\.export)\(|\bgradcheck\(|= *torch\.jit\.(trace|script)\(", re.M
+)
 _TEST_ASSERTS = re.compile(r"^def test_\w+\(\):(\n([ \t].*)?)*\n[ \t]+assert ", re.M)
 _TEST_NAME = re.compile(
-    r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I
+    r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency|^check_|^example_"
+    r"|^export_|_export$|onnx|torchscript",
+    re.I,
 )
 
 
@@ -80,6 +86,7 @@ class Context:
     def __init__(self, file: File) -> None:
         self._file = file
         self._loops: dict[cst.CSTNode, Loop] = {}
+        self._tests: dict[cst.FunctionDef, bool] = {}
 
     def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """The function whose body a node stands in; `None` at module or class level."""
@@ -336,23 +343,33 @@ class Context:
         return isinstance(above, cst.Attribute) and above.attr is name
 
     def in_test(self, node: cst.CSTNode) -> bool:
-        """Whether the code is there to test, benchmark or debug, where waste is nobody's concern."""
+        """Whether the code is there to test, benchmark, export or debug, where waste is nobody's concern."""
         path = self._file.path
         if _TEST_PATH.search(path) or (
             _TEST_FILE.search(path) and (self._file.matches(_TEST_CODE) or self._file.matches(_TEST_ASSERTS))
         ):
             return True
         function = self.function(node)
+        if function is None and self._file.matches(_TRACES):
+            return any(
+                _TRACES.search(self._file.text_of(statement))
+                for statement in self._file.module.body
+                if not isinstance(statement, cst.FunctionDef | cst.ClassDef)
+            )
         while function is not None:
-            if _TEST_NAME.search(function.name.value):
-                return True
-            if function.name.value.startswith("test_") and any(
-                isinstance(n, cst.Assert) for n in descend(function.body)
-            ):
+            if function not in self._tests:
+                self._tests[function] = self._is_test(function)
+            if self._tests[function]:
                 return True
             above = self._file.parent(function)
             function = self.function(above) if above is not None else None
         return False
+
+    def _is_test(self, function: cst.FunctionDef) -> bool:
+        name = function.name.value
+        if _TEST_NAME.search(name) or (self._file.matches(_TRACES) and _TRACES.search(self._file.text_of(function))):
+            return True
+        return name.startswith("test_") and any(isinstance(n, cst.Assert) for n in descend(function.body))
 
     def is_guarded(self, node: cst.CSTNode, loop: LoopNode) -> bool:
         """Whether, inside a loop, the node runs only now and then: under `%`, a rank, a debug flag, or in `except`."""

@@ -25,7 +25,6 @@ _MODULE_FUNCTIONS = frozenset(
     {
         "timm.create_model",
         "timm.models.create_model",
-        "torch.hub.load",
         "torch.jit.load",
         "torch.jit.script",
         "torch.jit.trace",

@@ -66,7 +66,7 @@ class Inference:
         or detached values and goes nowhere else.
         """
         found = self._after_eval(call)
-        switched = found is not None
+        switched = found is not None or self._set_to_eval(self.model(call))
         if found is None:
             found = self._read_off(call, function)
         fate = self._file.graph.fate(call, [self._home(function)]) if found else "escapes"
@@ -137,7 +137,9 @@ class Inference:
             return [statement] if file.graph.straight_cut(call) else []
         if self._mode_in_sight(function) and file.graph.fate(call, [function.body]) == "cut":
             return [statement]
-        return [statement] if file.graph.straight_cut(call) and not self._overrides(function) else []
+        if self._of_module(function) or self._overrides(function):
+            return []
+        return [statement] if file.graph.straight_cut(call) else []
 
     def _ends_script(self, call: cst.Call, statement: cst.CSTNode) -> bool:
         """Whether all that follows a forward in a script only reads off its results."""
@@ -151,6 +153,11 @@ class Inference:
         """Whether all that calls the function stands in this file, so that the mode it runs in is known."""
         callers = self._file.calls.callers(function)
         return bool(callers) and not self._file.calls.escapes(function) and not self._overrides(function)
+
+    def _of_module(self, function: cst.FunctionDef) -> bool:
+        """Whether a function is a method of a module: who calls the module decides the mode."""
+        owner = self._file.calls.class_of(function)
+        return owner is not None and self._file.values.is_module_class(owner)
 
     def _overrides(self, function: cst.FunctionDef, seen: tuple[cst.FunctionDef, ...] = ()) -> bool:
         """Whether a base class out of sight may run this method, itself or through its callers, under any mode."""

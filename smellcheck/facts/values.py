@@ -189,7 +189,7 @@ class Values:
                     ("torch.", "abc.", "typing.", "enum.", "keras", "tensorflow")
                 )
         # The base is the project's own and out of sight: a class with a `forward` in a torch file is a module.
-        return unseen and self._file.calls.method(cls, "forward") is not None and self._file.mentions("torch")
+        return unseen and self._file.calls.method(cls, "forward") is not None and self._file.torchlike
 
     # -- names and attributes ------------------------------------------------------------------
 
@@ -337,7 +337,10 @@ class Values:
         if isinstance(node.value, cst.Name) and node.value.value == "self":
             owner = self._file.calls.enclosing_class(node)
             if owner is not None:
-                found = self._join([self.of(value) for value in self.attribute_values(owner, node.attr.value)])
+                given = self.attribute_values(owner, node.attr.value)
+                # Handed in or made here: what is made says what is meant to be handed in.
+                made = [value for value in given if not self._is_parameter(value)]
+                found = self._join([self.of(value) for value in made or given])
                 if found is None and self._attribute_used_as_module(owner, node.attr.value):
                     return Value("module")
                 return found
@@ -369,6 +372,13 @@ class Values:
         if inner.kind == "series":
             return {"values": Value("array"), "str": inner, "iloc": inner, "loc": inner}.get(node.attr.value)
         return None
+
+    def _is_parameter(self, node: cst.CSTNode) -> bool:
+        """Whether an expression is a bare parameter of which nothing else is known."""
+        if not isinstance(node, cst.Name) or self.of(node) is not None:
+            return False
+        reaching = self._file.scopes.reaching(node)
+        return bool(reaching) and all(definition.kind == "parameter" for definition in reaching)
 
     # -- calls ---------------------------------------------------------------------------------
 
@@ -415,7 +425,7 @@ class Values:
             return None
         method = node.func.attr.value
         owner = self.of(node.func.value)
-        if owner is None and method == "eval" and not node.args and self._file.mentions("torch"):
+        if owner is None and method == "eval" and not node.args and self._file.torchlike:
             return Value("module", "", node)
         if owner is None:
             return Value("list") if method in ("splitlines", "readlines", "tolist") else None
@@ -603,7 +613,7 @@ class Values:
         """Expressions on which a method is called that only modules have, by their last name."""
         if self._module_evidence is None:
             self._module_evidence = {}
-            if self._file.mentions("torch"):
+            if self._file.torchlike:
                 for call in self._file.all(cst.Call):
                     match call.func:
                         case cst.Attribute(value=(cst.Name() | cst.Attribute()) as owner, attr=cst.Name(value=method)):

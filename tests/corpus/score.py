@@ -44,7 +44,9 @@ def main(arguments: list[str]) -> int:
             smells[row["rule"]] += 1
             hits[row["rule"]] += hit
         if hit != (row["verdict"] == "smell"):
-            print("missed" if row["verdict"] == "smell" else "wrong", path, row["line"], row["rule"], row["why"], sep="\t")
+            print(
+                "missed" if row["verdict"] == "smell" else "wrong", path, row["line"], row["rule"], row["why"], sep="\t"
+            )
     for rule, count in sorted(smells.items()):
         print(f"{rule}: {hits[rule]} of {count}")
     print(f"recall: {hits.total()} of {smells.total()} ({hits.total() / max(1, smells.total()):.2f})")
