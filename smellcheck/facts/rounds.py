@@ -13,7 +13,7 @@ from .tree import children, descend, dotted
 
 if TYPE_CHECKING:
     from ..file import File
-    from .context import LoopNode
+    from .loops import LoopNode
 
 # Rounds that are timed or wait for somebody are not waiting to become one batch.
 _CLOCKS = re.compile(r"^(time\.\w+|timeit\.default_timer|torch\.cuda\.synchronize|input)$")

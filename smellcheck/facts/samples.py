@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from .context import Comprehension, LoopKind
 from .items import COLLECTIVE, last_name
+from .loops import Comprehension, LoopKind
 from .rounds import Rounds, read
 from .scopes import COMPREHENSIONS
 
