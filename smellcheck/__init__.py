@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .facts.context import Loop
+    from .facts.loops import Loop
     from .file import File
     from .rule import Rule, rule
     from .smell import Edit, Fix, Safety, Smell
@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "File": "file",
-    "Loop": "facts.context",
+    "Loop": "facts.loops",
     "Rule": "rule",
     "rule": "rule",
     "Edit": "smell",

@@ -15,8 +15,8 @@ from .facts.dtypes import Dtypes
 from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
-from .facts.items import Items
 from .facts.inference import Inference
+from .facts.items import Items
 from .facts.names import Names
 from .facts.phase import Phase
 from .facts.samples import Samples
@@ -223,7 +223,7 @@ class File:
         return Edit((call.func, "end"), (call, "end"), f"({text})")
 
     def wrap(self, statements: Sequence[cst.CSTNode], header: str) -> tuple[Edit, ...] | None:
-        """Put neighbouring statements under `header:` one level deeper; `None` when a string of several lines forbids it."""
+        """Put neighbouring statements under `header:`; `None` when a string of several lines forbids it."""
         for statement in statements:
             for node in descend(statement):
                 if isinstance(node, cst.SimpleString | cst.FormattedString) and "\n" in self.text_of(node):

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -37,20 +38,22 @@ def rules() -> tuple[Rule, ...]:
     return tuple(sorted(found.values(), key=lambda rule: (rule.family, rule.name)))
 
 
-def load(package_name: str) -> list[Rule]:
+def load(package_name: str) -> Iterator[Rule]:
     """The rules of one package: its sub-packages are families, their modules rules."""
     try:
         package = importlib.import_module(package_name)
     except Exception as error:
         raise PluginError(f"cannot import rule package {package_name}: {type(error).__name__}: {error}") from error
-    found = []
     for family in pkgutil.iter_modules(package.__path__, f"{package_name}."):
         if not family.ispkg:
             continue
-        for module in pkgutil.iter_modules(importlib.import_module(family.name).__path__, f"{family.name}."):
+        try:
+            members = importlib.import_module(family.name).__path__
+        except Exception as error:
+            raise PluginError(f"cannot import rule family {family.name}: {type(error).__name__}: {error}") from error
+        for module in pkgutil.iter_modules(members, f"{family.name}."):
             if not module.name.rpartition(".")[2].startswith("_"):
-                found.append(_load_module(module.name))
-    return found
+                yield _load_module(module.name)
 
 
 def _load_module(name: str) -> Rule:
@@ -80,7 +83,7 @@ def _only_rule(module: ModuleType) -> Rule:
 
 
 def rule_of(page: Path) -> Rule | None:
-    """The rule whose page this is: an installed one, or one under development beside the page; `None` for other Markdown.
+    """The rule whose page this is, installed or under development beside the page; `None` for other Markdown.
 
     Raises `PluginError` when the module beside the page looks like a rule and does not load.
     """

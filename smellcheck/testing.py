@@ -74,7 +74,7 @@ class _Item(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, (self._case.line if self._case else 1) - 1, f"{self.rule.name}: {self.name}"
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002
         where = f"{self.path}:{self._case.line if self._case else 1}: {self.name}"
         if isinstance(excinfo.value, AssertionError):
             return f"{where}\n{excinfo.value}"

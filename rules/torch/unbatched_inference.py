@@ -46,7 +46,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     yield Smell(
         call,
-        f"`{file.text_of(model)}` runs once for each sample, with the weights read and the kernels launched for one row",
+        f"`{file.text_of(model)}` runs once for each sample: weights are read and kernels launched for one row",
         fix(call, loop.node, file),
     )
 
@@ -135,7 +135,7 @@ def batch_of_one(node: cst.CSTNode, loop: cst.CSTNode, file: File, depth: int = 
 
 
 def read_in_loop(node: cst.CSTNode, loop: cst.CSTNode, file: File) -> Iterator[tuple[cst.Name, cst.CSTNode]]:
-    """The names that an expression depends on, each with the place in the loop that binds it, through the loop's own."""
+    """The names that an expression depends on, each with the place in the loop that binds it."""
     todo, seen = [node], set()
     while todo:
         current = todo.pop()

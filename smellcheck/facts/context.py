@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from .loops import Loop, LoopNode, Loops
-from .purpose import is_test, is_test_file
+from .purpose import Purpose
 from .scopes import COMPREHENSIONS, bound_names, targets
 from .tree import descend
 
@@ -22,6 +22,7 @@ class Context:
     def __init__(self, file: File) -> None:
         self._file = file
         self._loops = Loops(file)
+        self._purpose = Purpose(file)
 
     def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """The function whose body a node stands in; `None` at module or class level."""
@@ -113,16 +114,8 @@ class Context:
     # -- purpose -------------------------------------------------------------------------------
 
     def in_test(self, node: cst.CSTNode) -> bool:
-        """Whether the code is there to test, benchmark or debug, where waste is nobody's concern."""
-        if is_test_file(self._file):
-            return True
-        function = self.function(node)
-        while function is not None:
-            if is_test(function):
-                return True
-            above = self._file.parent(function)
-            function = self.function(above) if above is not None else None
-        return False
+        """Whether the code is there to test, benchmark, export or debug, where waste is nobody's concern."""
+        return self._purpose.in_test(node)
 
 
 def _stored(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

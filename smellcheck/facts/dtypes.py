@@ -69,7 +69,7 @@ class Dtypes:
         return False
 
     def from_frame(self, node: cst.CSTNode) -> bool:
-        """Whether an expression surely is a data frame's numbers as an array: 64 bits wide unless it was told otherwise."""
+        """Whether an expression surely is a data frame's numbers as an array: 64 bits wide if not told otherwise."""
         match node:
             case cst.Attribute(value=frame, attr=cst.Name(value="values")):
                 return self._file.values.kind(frame) in ("frame", "series")

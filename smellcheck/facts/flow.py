@@ -161,7 +161,7 @@ class Reaching:
             current = stack.pop()
             if isinstance(current, cst.Name):
                 self._uses[current] = env.get(current.value, ())
-            elif isinstance(current, cst.Attribute) or isinstance(current, cst.Arg):
+            elif isinstance(current, cst.Attribute | cst.Arg):
                 stack.append(current.value)
                 continue
             stack.extend(children(current))

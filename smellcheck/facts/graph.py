@@ -12,9 +12,8 @@ from .tree import descend
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .scopes import Definition
-
     from ..file import File
+    from .scopes import Definition
 
 Fate = Literal["cut", "dropped", "unused", "handed", "escapes", "absent"]
 
@@ -72,7 +71,7 @@ class Graph:
         self._file = file
 
     def straight_cut(self, node: cst.CSTNode, spared: frozenset[str] = frozenset()) -> bool:
-        """Whether the value is cut from its graph in the very expression that makes it, other than by what is `spared`."""
+        """Whether a value is cut from its graph in the very expression that makes it, other than by `spared`."""
         current = node
         while (above := self._file.parent(current)) is not None:
             match above:
@@ -191,11 +190,11 @@ class Graph:
                     return "absent"
                 case cst.Call(
                     func=cst.Attribute(
-                        value=cst.Name(value=holder),
+                        value=cst.Name(value=holder) as container,
                         attr=cst.Name(value="append" | "extend" | "add" | "insert" | "update"),
                     )
                 ):
-                    if self._given(above.func.value):
+                    if self._given(container):
                         return "escapes"
                     tainted.add(holder, sure, None)
                     return None

@@ -146,7 +146,7 @@ class Inference:
         block = self._file.parent(statement)
         if not isinstance(block, cst.Module):
             return False
-        rest = list(block.body[block.body.index(statement) :])  # type: ignore[arg-type]
+        rest = list(block.body[block.body.index(statement) :])
         return not self._file.phase.needs_graph(rest) and self._file.graph.fate(call, rest) == "cut"
 
     def _mode_in_sight(self, function: cst.FunctionDef) -> bool:

@@ -1,4 +1,4 @@
-"""What a loop runs over: epochs, batches, chunks, samples, folds, a few things, members of a model, or nothing known."""
+"""What a loop runs over: epochs, batches, chunks, samples, folds, a few things, members, or nothing known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a name or a dotted chain refers to: `F.relu` is `torch.nn.functional.relu`, or `None` when imports do not settle it."""
+"""What a chain of names refers to: `F.relu` is `torch.nn.functional.relu`, or `None` when imports do not settle it."""
 
 from __future__ import annotations
 

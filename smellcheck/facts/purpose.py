@@ -1,4 +1,4 @@
-"""Whether code is there to test, benchmark or debug, where waste is nobody's concern."""
+"""Whether code is there to test, benchmark, export or debug, where waste is nobody's concern."""
 
 from __future__ import annotations
 
@@ -22,20 +22,52 @@ _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
 _TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b", re.M)
 _TEST_ASSERTS = re.compile(r"^def test_\w+\(\):(\n([ \t].*)?)*\n[ \t]+assert ", re.M)
 _TEST_NAME = re.compile(
-    r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency", re.I
+    r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency"
+    r"|^check_|^example_|^export_|_export$|onnx|torchscript",
+    re.I,
+)
+# One forward to trace or export a network, or to compare its gradients, is not what the network is for.
+_TRACES = re.compile(
+    r"^\s*(torch\.)?(onnx\.export|jit\.trace|export\.export)\(|\bgradcheck\(|= *torch\.jit\.(trace|script)\(", re.M
 )
 
 
-def is_test_file(file: File) -> bool:
-    """Whether a whole file tests or measures, by its path and what it imports or asserts."""
-    if _TEST_PATH.search(file.path):
-        return True
-    return bool(_TEST_FILE.search(file.path)) and (file.matches(_TEST_CODE) or file.matches(_TEST_ASSERTS))
+class Purpose:
+    """What the functions of one file, and the file as a whole, are there for."""
 
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._tests: dict[cst.FunctionDef, bool] = {}
 
-def is_test(function: cst.FunctionDef) -> bool:
-    """Whether a function tests or measures, by its name and, for `test_*`, by an `assert` in it."""
-    name = function.name.value
-    if _TEST_NAME.search(name):
-        return True
-    return name.startswith("test_") and any(isinstance(node, cst.Assert) for node in descend(function.body))
+    def in_test(self, node: cst.CSTNode) -> bool:
+        """Whether the code at a node is there to test, benchmark, export or debug."""
+        file = self._file
+        if self._is_test_file():
+            return True
+        function = file.context.function(node)
+        if function is None and file.matches(_TRACES):
+            return any(
+                _TRACES.search(file.text_of(statement))
+                for statement in file.module.body
+                if not isinstance(statement, cst.FunctionDef | cst.ClassDef)
+            )
+        while function is not None:
+            if function not in self._tests:
+                self._tests[function] = self._is_test(function)
+            if self._tests[function]:
+                return True
+            above = file.parent(function)
+            function = file.context.function(above) if above is not None else None
+        return False
+
+    def _is_test_file(self) -> bool:
+        file = self._file
+        if _TEST_PATH.search(file.path):
+            return True
+        return bool(_TEST_FILE.search(file.path)) and (file.matches(_TEST_CODE) or file.matches(_TEST_ASSERTS))
+
+    def _is_test(self, function: cst.FunctionDef) -> bool:
+        name = function.name.value
+        if _TEST_NAME.search(name) or (self._file.matches(_TRACES) and _TRACES.search(self._file.text_of(function))):
+            return True
+        return name.startswith("test_") and any(isinstance(node, cst.Assert) for node in descend(function.body))

@@ -97,20 +97,16 @@ class Scopes:
         child, current = node, parents.get(node)
         while current is not None:
             if isinstance(current, cst.FunctionDef | cst.ClassDef | cst.Lambda):
-                if child is current.body or (
-                    isinstance(child, cst.Parameters) and self._is_parameter_name(node, child)
-                ):
+                if child is current.body or (isinstance(child, cst.Parameters) and self._is_parameter_name(node)):
                     return self.scope(current)
             elif isinstance(current, SCOPES):
                 return self.scope(current)
             child, current = current, parents.get(current)
         return self.module
 
-    def _is_parameter_name(self, node: cst.CSTNode, parameters: cst.Parameters) -> bool:
+    def _is_parameter_name(self, node: cst.CSTNode) -> bool:
         above = self._tree.parent.get(node)
-        return isinstance(node, cst.Param) or (
-            isinstance(above, cst.Param) and above.name is node and above is not parameters
-        )
+        return isinstance(node, cst.Param) or (isinstance(above, cst.Param) and above.name is node)
 
     def bound(self, name: str, scope: Scope) -> Scope | None:
         """The scope whose binding a use of `name` in `scope` sees; `None` for builtins and the unknown."""

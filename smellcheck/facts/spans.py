@@ -41,7 +41,7 @@ class _Spans(CodegenState):
         if self.tokens:
             self.at -= len(self.tokens.pop())
 
-    def before_codegen(self, node: cst.CSTNode) -> None:
+    def before_codegen(self, node: cst.CSTNode) -> None:  # noqa: ARG002
         self.opened.append(self.at)
 
     def after_codegen(self, node: cst.CSTNode) -> None:

@@ -35,10 +35,15 @@ def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if not field.name.startswith(_TRIVIA))
 
 
-@cache
+_NODES: dict[type, bool] = {}
+
+
 def is_node(kind: type) -> bool:
     """Whether a type is one of LibCST's nodes; `isinstance` on its abstract bases costs ten times as much."""
-    return issubclass(kind, cst.CSTNode)
+    known = _NODES.get(kind)
+    if known is None:
+        known = _NODES[kind] = issubclass(kind, cst.CSTNode)
+    return known
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

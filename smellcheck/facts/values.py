@@ -318,9 +318,9 @@ class Values:
                 local = self._file.calls.local_class(node)
                 if local is not None:
                     return Value("module", local.name.value, None, local) if self.is_module_class(local) else None
-                name = self._file.name(node)
-                kind = frameworks.annotated(name) if name else None
-                return Value(cast("Kind", kind), name or "") if kind else None
+                full = self._file.name(node)
+                kind = frameworks.annotated(full) if full else None
+                return Value(cast("Kind", kind), full or "") if kind else None
         return None
 
     def _annotation_text(self, text: str) -> Value | None:
@@ -410,8 +410,7 @@ class Values:
             return None
         returns = [node for node in self._file.calls.own_nodes(function) if isinstance(node, cst.Return | cst.Yield)]
         if not returns or any(isinstance(node, cst.Yield) or node.value is None for node in returns):
-            promised = self._annotation(function.returns.annotation) if function.returns else None
-            return promised
+            return self._annotation(function.returns.annotation) if function.returns else None
         found = self._join([self.of(cast("cst.CSTNode", node.value)) for node in returns])
         if found is None and function.returns is not None:
             return self._annotation(function.returns.annotation)
