@@ -47,21 +47,38 @@ def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | 
         edits = (Edit((function, "line-start"), (function, "line-start"), line),)
         title = f"Decorate `{function.name.value}` with `{spelled}()`"
     else:
-        if any(pauses(statement, file) for statement in stretch) or (
-            forwards_in(stretch, file) == 1 and lines_of(stretch, file) > _MANY_LINES
-        ):
-            stretch = [file.context.statement(call)]
-        edits = None if pauses(stretch[0], file) else file.wrap(stretch, f"with {spelled}()")
-        title = f"Put the statement{'s' if len(stretch) > 1 else ''} under `{spelled}()`"
+        parts = [stretch] if lines_of(stretch, file) <= _MANY_LINES else narrowed(stretch, file)
+        if any(pauses(statement, file) for part in parts for statement in part):
+            parts = [[file.context.statement(call)]]
+        edits = wrapped(parts, f"with {spelled}()", file)
+        title = f"Put the statement{'s' if len(parts[0]) + len(parts) > 2 else ''} under `{spelled}()`"
     if edits is None:
         return None
     made = Fix.safe if forward_is_known(file.inference.model(call), file) else Fix.unsafe
     return made(title, *edits, imports=() if local else ("torch",))
 
 
-def forwards_in(stretch: list[cst.CSTNode], file: File) -> int:
-    """How many forward passes some statements hold."""
-    return sum(1 for statement in stretch for _ in file.inference.forwards(statement))
+def narrowed(stretch: list[cst.CSTNode], file: File) -> list[list[cst.CSTNode]]:
+    """Only the statements that hold forwards, and of a long one with a single forward only that forward's own."""
+    parts = []
+    for statement in stretch:
+        forwards = list(file.inference.forwards(statement))
+        if len(forwards) == 1 and lines_of([statement], file) > _MANY_LINES:
+            parts.append([file.context.statement(forwards[0])])
+        elif forwards:
+            parts.append([statement])
+    return parts
+
+
+def wrapped(parts: list[list[cst.CSTNode]], header: str, file: File) -> tuple[Edit, ...] | None:
+    """The edits that put each part under a `with` of its own; `None` when one of them cannot be."""
+    edits: list[Edit] = []
+    for part in parts:
+        added = None if any(pauses(statement, file) for statement in part) else file.wrap(part, header)
+        if added is None:
+            return None
+        edits += added
+    return tuple(edits)
 
 
 def lines_of(stretch: list[cst.CSTNode], file: File) -> int:
