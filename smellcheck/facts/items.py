@@ -81,6 +81,15 @@ class Items:
                 return taken if isinstance(index, cst.Integer) and index.value == "0" else None
         return None
 
+    def answers_one(self, call: cst.Call) -> bool:
+        """Whether only the first answer is read, by its keys: `call(x)[0]["label"]` is what one item gives."""
+        first = self.first_of(call)
+        above = self._file.parent(first) if first is not None else None
+        match above:
+            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]):
+                return above.value is first
+        return False
+
     def spelled_out(self, item: cst.BaseExpression) -> cst.BaseExpression:
         """What a name was given, where only one assignment can have given it."""
         for _ in range(4):
