@@ -16,9 +16,9 @@ from typing import Any, Literal
 Kind = Literal["strings", "boolean", "count", "choice", "text", "table"]
 Resolve = Callable[[Path], "Settings"]
 
-#: Directories that hold no code of the project; ruff's list.
+#: Directories that hold no code of the project; ruff's list, and an editor's history of old versions.
 DEFAULT_EXCLUDE = (
-    ".bzr", ".direnv", ".eggs", ".git", ".git-rewrite", ".hg", ".ipynb_checkpoints", ".mypy_cache",
+    ".bzr", ".direnv", ".eggs", ".git", ".git-rewrite", ".hg", ".history", ".ipynb_checkpoints", ".mypy_cache",
     ".nox", ".pants.d", ".pyenv", ".pytest_cache", ".pytype", ".ruff_cache", ".smellcheck_cache", ".svn",
     ".tox", ".venv", ".vscode", "__pypackages__", "_build", "buck-out", "build", "dist", "node_modules",
     "site-packages", "venv",
