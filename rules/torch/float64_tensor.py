@@ -53,7 +53,11 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
                 "this tensor is made of 64-bit floats, twice the bytes and a fraction of the speed",
                 literal_fix(dtype.value, file),
             )
-    elif is_double(call) and (file.values.is_module(call.func.value) or bound_to_module(call, file)):
+    elif (
+        is_double(call)
+        and not optional(call, file)
+        and (file.values.is_module(call.func.value) or bound_to_module(call, file))
+    ):
         # No fix: what is fed to the module is made of 64-bit floats elsewhere.
         yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float")
 
@@ -61,6 +65,11 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 def is_double(call: cst.Call) -> bool:
     """Whether a call is `x.double()`."""
     return isinstance(call.func, cst.Attribute) and call.func.attr.value == "double" and not call.args
+
+
+def optional(call: cst.Call, file: File) -> bool:
+    """Whether a condition decides: then someone asks for 64 bits by name."""
+    return any(isinstance(above, cst.If | cst.IfExp) for _, above in file.context.ancestors(call))
 
 
 def bound_to_module(call: cst.Call, file: File) -> bool:

@@ -37,9 +37,10 @@ _MODULE_FUNCTIONS = frozenset(
 )
 # Modules without a parameter: on inputs without a graph they record none, and there is no weight to read again.
 _STATELESS = re.compile(
-    r"^torch\.nn\.(Dropout\w*|AlphaDropout|FeatureAlphaDropout|Identity|Flatten|Unflatten|Upsample\w*|PixelShuffle|PixelUnshuffle|Fold"
-    r"|Unfold|ReLU6?|LeakyReLU|ELU|SELU|CELU|GELU|SiLU|Mish|Hard\w+|Softplus|Softshrink|Softsign|Softmax2?d?|Softmin|LogSoftmax"
-    r"|LogSigmoid|Sigmoid|Tanh\w*|Threshold|GLU|RReLU|\w*Pool\dd|\w*Pad\dd|CosineSimilarity|PairwiseDistance|ChannelShuffle)$"
+    r"^torch\.nn\.(Dropout\w*|AlphaDropout|FeatureAlphaDropout|Identity|Flatten|Unflatten|Upsample\w*|PixelShuffle"
+    r"|PixelUnshuffle|Fold|Unfold|ReLU6?|LeakyReLU|ELU|SELU|CELU|GELU|SiLU|Mish|Hard\w+|Softplus|Softshrink|Softsign"
+    r"|Softmax2?d?|Softmin|LogSoftmax|LogSigmoid|Sigmoid|Tanh\w*|Threshold|GLU|RReLU|\w*Pool\dd|\w*Pad\dd"
+    r"|CosineSimilarity|PairwiseDistance|ChannelShuffle)$"
 )
 #: Wrappers that give back what they are given, still a module.
 MODULE_WRAPPERS = frozenset(
@@ -59,128 +60,31 @@ _HF_MODEL = re.compile(
 )
 _NOT_TORCH = re.compile(r"^transformers\.(?:models\.[\w.]+\.)?(TF|Flax)[A-Z]")
 
-TENSOR_FACTORIES = frozenset(
-    f"torch.{name}"
-    for name in [
-        "tensor",
-        "as_tensor",
-        "from_numpy",
-        "zeros",
-        "ones",
-        "full",
-        "empty",
-        "rand",
-        "randn",
-        "randint",
-        "randperm",
-        "arange",
-        "linspace",
-        "logspace",
-        "eye",
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "empty_like",
-        "rand_like",
-        "randn_like",
-        "randint_like",
-        "cat",
-        "concat",
-        "stack",
-        "hstack",
-        "vstack",
-        "where",
-        "einsum",
-        "matmul",
-        "mm",
-        "bmm",
-        "softmax",
-        "sigmoid",
-        "tanh",
-        "relu",
-        "sum",
-        "mean",
-        "max",
-        "min",
-        "argmax",
-        "argmin",
-        "abs",
-        "exp",
-        "log",
-        "sqrt",
-        "norm",
-        "clamp",
-        "normal",
-        "bernoulli",
-        "multinomial",
-        "scatter",
-        "gather",
-        "index_select",
-        "tril",
-        "triu",
-        "diag",
-        "outer",
-        "meshgrid",
-        "split",
-        "chunk",
-        "FloatTensor",
-        "LongTensor",
-        "DoubleTensor",
-        "IntTensor",
-        "ByteTensor",
-        "BoolTensor",
-        "HalfTensor",
-        "Tensor",
-        "nn.Parameter",
-    ]
-) | {"torch.autograd.Variable"}
+_TENSOR_FUNCTIONS = (
+    "tensor", "as_tensor", "from_numpy", "zeros", "ones", "full", "empty", "rand", "randn", "randint", "randperm",
+    "arange", "linspace", "logspace", "eye", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like",
+    "randn_like", "randint_like", "cat", "concat", "stack", "hstack", "vstack", "where", "einsum", "matmul", "mm",
+    "bmm", "softmax", "sigmoid", "tanh", "relu", "sum", "mean", "max", "min", "argmax", "argmin", "abs", "exp", "log",
+    "sqrt", "norm", "clamp", "normal", "bernoulli", "multinomial", "scatter", "gather", "index_select", "tril", "triu",
+    "diag", "outer", "meshgrid", "split", "chunk", "FloatTensor", "LongTensor", "DoubleTensor", "IntTensor",
+    "ByteTensor", "BoolTensor", "HalfTensor", "Tensor", "nn.Parameter",
+)  # fmt: skip
+TENSOR_FACTORIES = frozenset(f"torch.{name}" for name in _TENSOR_FUNCTIONS) | {"torch.autograd.Variable"}
 #: Functions of `torch.nn.functional` and friends give tensors.
 TENSOR_PREFIXES = ("torch.nn.functional.", "torch.linalg.", "torch.fft.", "torch.special.")
 ARRAY_PREFIXES = ("numpy.",)
-_ARRAY_FACTORIES = frozenset(
-    f"numpy.{name}"
-    for name in [
-        "array",
-        "asarray",
-        "zeros",
-        "ones",
-        "full",
-        "empty",
-        "arange",
-        "linspace",
-        "logspace",
-        "eye",
-        "identity",
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "concatenate",
-        "stack",
-        "vstack",
-        "hstack",
-        "column_stack",
-        "random.rand",
-        "random.randn",
-        "random.random",
-        "random.uniform",
-        "random.normal",
-        "random.standard_normal",
-        "random.randint",
-        "random.choice",
-        "load",
-        "loadtxt",
-        "genfromtxt",
-        "reshape",
-        "expand_dims",
-        "squeeze",
-        "transpose",
-        "meshgrid",
-        "tile",
-        "repeat",
-    ]
-)
+_ARRAY_FUNCTIONS = (
+    "array", "asarray", "zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye", "identity",
+    "zeros_like", "ones_like", "full_like", "concatenate", "stack", "vstack", "hstack", "column_stack", "random.rand",
+    "random.randn", "random.random", "random.uniform", "random.normal", "random.standard_normal", "random.randint",
+    "random.choice", "load", "loadtxt", "genfromtxt", "reshape", "expand_dims", "squeeze", "transpose", "meshgrid",
+    "tile", "repeat",
+)  # fmt: skip
+_ARRAY_FACTORIES = frozenset(f"numpy.{name}" for name in _ARRAY_FUNCTIONS)
 OPTIMIZER = re.compile(
-    r"^(torch\.optim\.(?!lr_scheduler|swa_utils|Optimizer)|torch\.optim\.\w+\.)[A-Z]\w*$|^(transformers|torch_optimizer|timm\.optim|bitsandbytes\.optim|lion_pytorch)\.(AdamW|Adafactor|Lamb|Lion|Ranger|RAdam|AdaBelief|SGD|Adam|[A-Z]\w*8bit)$"
+    r"^(torch\.optim\.(?!lr_scheduler|swa_utils|Optimizer)|torch\.optim\.\w+\.)[A-Z]\w*$"
+    r"|^(transformers|torch_optimizer|timm\.optim|bitsandbytes\.optim|lion_pytorch)\.(AdamW|Adafactor|Lamb|Lion|Ranger"
+    r"|RAdam|AdaBelief|SGD|Adam|[A-Z]\w*8bit)$"
 )
 ENCODERS = frozenset({"sentence_transformers.SentenceTransformer", "sentence_transformers.SparseEncoder"})
 CROSS_ENCODERS = frozenset({"sentence_transformers.CrossEncoder", "sentence_transformers.cross_encoder.CrossEncoder"})
@@ -214,7 +118,8 @@ MODULE_BASES = re.compile(
     r"^(torch\.nn\.(?!Parameter|functional)[A-Z]\w*|torch\.nn\.modules\.\w+\.[A-Z]\w*"
     r"|(pytorch_lightning|lightning(\.pytorch)?)(\.core)?(\.\w+)?\.LightningModule"
     r"|transformers\.(?:\w+\.)*\w*(PreTrainedModel|Model|For[A-Z]\w*)"
-    r"|torchvision\.models\.(?:\w+\.)*[A-Z]\w*|torch_geometric\.nn\.(?:\w+\.)*[A-Z]\w*|timm\.models\.(?:\w+\.)*[A-Z]\w*)$"
+    r"|torchvision\.models\.(?:\w+\.)*[A-Z]\w*|torch_geometric\.nn\.(?:\w+\.)*[A-Z]\w*"
+    r"|timm\.models\.(?:\w+\.)*[A-Z]\w*)$"
 )
 LIGHTNING_BASES = re.compile(r"\b(LightningModule|LightningDataModule|LightningLite)$")
 TRAINER_BASES = re.compile(r"(^|\.)(\w*Trainer)$")

@@ -32,12 +32,15 @@ _SWITCH = {
 # Contexts and decorators of other libraries that leave autograd alone.
 _NEUTRAL = re.compile(
     r"^(open|tqdm(\.\w+)*|trange|contextlib\.(suppress|redirect_\w+|nullcontext|closing)|warnings\.\w+|time\.\w+"
-    r"|torch\.(autocast|amp\.autocast|cuda\.amp\.autocast|cpu\.amp\.autocast|cuda\.(device|stream|nvtx\.\w+)|profiler\.\w+|random\.fork_rng|device"
+    r"|torch\.(autocast|amp\.autocast|cuda\.amp\.autocast|cpu\.amp\.autocast|cuda\.(device|stream|nvtx\.\w+)"
+    r"|profiler\.\w+|random\.fork_rng|device"
     r"|backends\.\w+(\.\w+)*|jit\.(optimized_execution|fuser)|autograd\.profiler\.\w+)"
-    r"|(\w+\.)*(ThreadPoolExecutor|ProcessPoolExecutor|Pool|TemporaryDirectory|NamedTemporaryFile|TemporaryFile|Progress|Live|Lock|ZipFile|h5py\.File)"
-    r"|staticmethod|classmethod|property|functools\.(wraps|lru_cache|cache|partial|cached_property|singledispatch)|hydra\.main|click\.\w+"
-    r"|typing\.\w+|abc\.abstractmethod|dataclasses\.dataclass|time_it|timer|timeit|gin\.configurable|torch\.jit\.(unused|ignore|export)"
-    r"|loguru\.logger\.\w+|mlflow\.\w+|wandb\.init|PIL\.Image\.open|rasterio\.open|json\.\w+|io\.\w+|zipfile\.\w+|tarfile\.open|tempfile\.\w+)$"
+    r"|(\w+\.)*(ThreadPoolExecutor|ProcessPoolExecutor|Pool|TemporaryDirectory|NamedTemporaryFile|TemporaryFile"
+    r"|Progress|Live|Lock|ZipFile|h5py\.File)"
+    r"|staticmethod|classmethod|property|functools\.(wraps|lru_cache|cache|partial|cached_property|singledispatch)"
+    r"|hydra\.main|click\.\w+|typing\.\w+|abc\.abstractmethod|dataclasses\.dataclass|time_it|timer|timeit"
+    r"|gin\.configurable|torch\.jit\.(unused|ignore|export)|loguru\.logger\.\w+|mlflow\.\w+|wandb\.init"
+    r"|PIL\.Image\.open|rasterio\.open|json\.\w+|io\.\w+|zipfile\.\w+|tarfile\.open|tempfile\.\w+)$"
 )
 _HOOKS = re.compile(
     r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$"

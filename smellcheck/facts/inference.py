@@ -66,7 +66,7 @@ class Inference:
         or detached values and goes nowhere else.
         """
         found = self._after_eval(call)
-        switched = found is not None or self._set_to_eval(self.model(call))
+        switched = found is not None or self._set_to_eval(self.model(call), by_script=True)
         if found is None:
             found = self._read_off(call, function)
         fate = self._file.graph.fate(call, [self._home(function)]) if found else "escapes"
@@ -177,15 +177,21 @@ class Inference:
             for base in cls.bases
         )
 
-    def _set_to_eval(self, model: cst.CSTNode) -> bool:
-        """Whether `.eval()` is called on the model anywhere in the file, or where it is made."""
-        wanted = self._file.text_of(model)
+    def _set_to_eval(self, model: cst.CSTNode, *, by_script: bool = False) -> bool:
+        """Whether `.eval()` is called on the model in the file, or where it is made, and `.train()` nowhere.
+
+        With `by_script` only a call at module level counts, for a model that the whole script shares.
+        """
+        wanted, found = self._file.text_of(model), False
         for call in self._file.all(cst.Call):
             match call.func:
-                case cst.Attribute(value=owner, attr=cst.Name("eval")) if not call.args:
-                    if self._file.text_of(owner) == wanted or self._bound_to(call, wanted):
-                        return True
-        return False
+                case cst.Attribute(value=owner, attr=cst.Name("eval" | "train" as mode)):
+                    here = self._file.text_of(owner) == wanted or self._bound_to(call, wanted)
+                    if here and mode == "train":
+                        return False
+                    if here and not call.args and not (by_script and self._file.context.function(call)):
+                        found = True
+        return found
 
     def _bound_to(self, value: cst.CSTNode, wanted: str) -> bool:
         """Whether an expression is, but for methods chained behind it, what is assigned to a name or attribute."""

@@ -21,11 +21,13 @@ _NEEDS_GRAPH = {
     "fit_generator", "train_on_batch", "partial_fit", "train_model", "train_epoch", "finetune", "fine_tune",
 }  # fmt: skip
 _NEEDS_GRAPH_NAMES = re.compile(
-    r"^(torch\.autograd\.(?!no_grad|inference_mode|Variable|profiler|set_grad_enabled)|torch\.(enable_grad|func\.|autograd\.functional)"
+    r"^(torch\.autograd\.(?!no_grad|inference_mode|Variable|profiler|set_grad_enabled)"
+    r"|torch\.(enable_grad|func\.|autograd\.functional)"
     r"|torch\.utils\.checkpoint|functorch\.|captum\.|torchattacks\.|foolbox\.|art\.attacks)|(^|\.)(GradCAM\w*|gradcam)$"
 )
 _TRAINING_WORDS = re.compile(
-    r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)|_(attack|saliency|training)$"
+    r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)"
+    r"|_(attack|saliency|training)$"
 )
 
 

@@ -1,0 +1,83 @@
+"""Spans agree with LibCST's public positions, whatever the text looks like."""
+
+from __future__ import annotations
+
+import libcst as cst
+import pytest
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from smellcheck.facts.spans import spans
+from smellcheck.file import File
+from smellcheck.resolve import Lines
+
+SOURCES = {
+    "empty": "",
+    "plain": "x = 1\ny = f(x, k=2)\n",
+    "no final newline": "x = f(1)",
+    "crlf": "def f(a):\r\n    if a:\r\n        return g(a)\r\n    return 1\r\n",
+    "tabs": "class A:\n\tdef f(self):\n\t\treturn self.x[1:2]\n",
+    "mixed indents": "if a:\n  b = 1\nif c:\n\td = 2\n",
+    "form feed": "x = 1\n\x0c\ndef f():\n    return x\n",
+    "carriage returns": "x = 1\ry = f(x)\r",
+    "decorators": "@a\n@b.c(1)\nclass A:\n    @property\n    async def f(self) -> int:\n        return await g()\n",
+    "parentheses": "x = ((a + b)) * (c)\ny = (yield_)\nz = (1, 2)\nw = 1, 2\nv = ( f )( (a) )\n",
+    "comments": "# first\n\n\nx = 1  # behind\n# between\nif x:\n    # inside\n    pass\n# last\n",
+    "continued": "x = f(\n    1,  # one\n    *args,\n    **options,\n)\ny = a + \\\n    b\n",
+    "one line": "if a: b = 1; c = 2\nfor x in y: f(x)\n",
+    "strings": 's = f"{a!r:>{b}} {c}" "d"\nt = """one\n  two\n"""\nu = b"x"\n',
+    "comprehensions": "[f(x) for x in xs if x]\n{k: v for k, v in d.items()}\n(async_ for a in b)\nlambda x, *y: x\n",
+    "statements": (
+        "try:\n    a\nexcept (B, C) as e:\n    raise D from e\nelse:\n    pass\nfinally:\n    del a\n"
+        "with a as b, c:\n    assert d, e\nwhile a:\n    break\nelse:\n    continue_ = 1\n"
+    ),
+    "match": "match a:\n    case A(x=1) | [2, *rest] if b:\n        pass\n    case {'k': v, **others}:\n        pass\n",
+    "beyond ascii": "é = 'ü𝄞'\nf(é)  # ñ\n",
+    "annotations": "x: int = 1\ndef f(a: int, /, b: str = 's', *, c: float = 1.0) -> None: ...\n",
+}
+
+
+@pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
+def test_spans_agree_with_the_public_provider(text: str) -> None:
+    file = File(text)
+    nodes = [file.module, *file.tree.parent]
+    found = spans(file.module, file.spelled, nodes)
+    assert found is not None
+    lines = Lines(file.spelled)
+    expected = MetadataWrapper(file.module, unsafe_skip_copy=True).resolve(PositionProvider)
+    compared = 0
+    for node in nodes:
+        if not isinstance(node, cst.BaseExpression | cst.BaseSmallStatement | cst.BaseCompoundStatement | cst.Arg):
+            continue
+        place = lines.range(*found[node])
+        wanted = expected[node]
+        assert (place.line, place.column, place.end_line, place.end_column) == (
+            wanted.start.line,
+            wanted.start.column + 1,
+            wanted.end.line,
+            wanted.end.column + 1,
+        ), file.text_of(node)
+        compared += 1
+    assert compared or not text
+
+
+@pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
+def test_spans_cut_out_the_text_of_expressions(text: str) -> None:
+    file = File(text)
+    calls = list(file.all(cst.Call, cst.Name, cst.Integer))
+    found = spans(file.module, file.spelled, calls)
+    assert found is not None
+    for node in calls:
+        start, end = found[node]
+        bare = node.with_changes(lpar=(), rpar=())
+        assert file.spelled[start:end] == file.module.code_for_node(bare)
+
+
+def test_a_tree_that_does_not_spell_the_text() -> None:
+    module = cst.parse_module("x = 1\n")
+    assert spans(module, "x = 2\n", [module]) is None
+
+
+def test_only_what_is_asked_for() -> None:
+    file = File("x = f(1)\n")
+    (call,) = file.all(cst.Call)
+    assert spans(file.module, file.spelled, [call]) == {call: (4, 8)}
