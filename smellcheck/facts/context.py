@@ -125,7 +125,7 @@ def _stored(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         case cst.Assign():
             for target in node.targets:
                 if isinstance(target.target, cst.Tuple):
-                    found += target.target.elements
+                    found += [element.value for element in target.target.elements]
                 else:
                     found.append(target.target)
         case cst.AugAssign() | cst.AnnAssign():
