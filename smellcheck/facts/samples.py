@@ -96,6 +96,8 @@ class Samples:
             return None
         if re.search("cache|memo", self._file.text_of(function), re.I):
             return None
+        bindings = self._file.scopes.scope(function).bindings
+        made_here = {name for name, bound in bindings.items() if any(one.kind != "parameter" for one in bound)}
         parameters = [param.name.value for param in function.params.params if param.name.value not in ("self", "cls")]
         for node in reversed(self._file.calls.own_nodes(function)) if parameters else ():
             if not isinstance(node, cst.Call) or not node.args or node.args[0].star or node.args[0].keyword is not None:
@@ -103,6 +105,8 @@ class Samples:
             item = self._file.items.spelled_out(node.args[0].value)
             if (
                 wanted(node.func)
+                # What is made or fitted anew in each call is the waste, not that it is asked one by one.
+                and not {name.value for name in read(node.func)} & made_here
                 and parameters[0] in {name.value for name in read(item)}
                 and not self._file.context.loops(node)
             ):
