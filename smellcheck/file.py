@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import libcst as cst
 
+from .facts.batches import Batches
 from .facts.calls import Calls
 from .facts.context import Context
 from .facts.dtypes import Dtypes
@@ -26,6 +27,8 @@ from .facts.values import Values
 from .smell import Edit
 
 N = TypeVar("N", bound=cst.CSTNode)
+
+_BINDERS = (cst.Assign, cst.AnnAssign, cst.NamedExpr)
 
 
 class File:
@@ -110,6 +113,11 @@ class File:
         return Items(self)
 
     @cached_property
+    def batches(self) -> Batches:
+        """Which batches hold one item."""
+        return Batches(self)
+
+    @cached_property
     def gatherings(self) -> Gatherings:
         """Where the results of repeated calls are gathered."""
         return Gatherings(self)
@@ -149,6 +157,38 @@ class File:
                 if isinstance(above, cst.Arg) and above.keyword is below:
                     continue
                 yield below
+
+    def uses(self, bound: cst.Name) -> list[cst.Name]:
+        """Where a name that an assignment binds may be read with the value that it binds."""
+        function = self.context.function(bound)
+        home: cst.CSTNode = function.body if function is not None else self.module
+        binder = next((above for _, above in self.context.ancestors(bound) if isinstance(above, _BINDERS)), None)
+        return [
+            name
+            for name in self.names_in(home)
+            if name.value == bound.value
+            and self.reads(name)
+            and any(one.node is binder for one in self.scopes.reaching(name))
+        ]
+
+    def reads(self, name: cst.Name) -> bool:
+        """Whether a name is read where it stands: not bound, not an attribute's, not a keyword's."""
+        above = self.parent(name)
+        match above:
+            case cst.Attribute() | cst.Arg():
+                return above.value is name
+            case cst.AssignTarget() | cst.Param() | cst.Global() | cst.NameItem():
+                return False
+            case cst.For() | cst.CompFor() | cst.AugAssign() | cst.NamedExpr():
+                return above.target is not name
+            case cst.Element():
+                outer, around = above, self.parent(above)
+                while isinstance(around, cst.Element | cst.Tuple | cst.List):
+                    outer, around = around, self.parent(around)
+                if isinstance(around, cst.For | cst.CompFor):
+                    return around.target is not outer
+                return not isinstance(around, cst.AssignTarget)
+        return True
 
     def same(self, first: cst.CSTNode, second: cst.CSTNode) -> bool:
         """Whether two expressions are spelled alike."""

@@ -36,10 +36,10 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
             wanted |= {edit.start[0], edit.end[0]}
     found = spans(file.module, file.spelled, wanted)
     lines = Lines(file.text)
-    if found is None:
-        # The tree does not spell the text: say where as well as can be, and change nothing.
-        found = dict.fromkeys(wanted, (0, 0))
-        smells = [(rule, _without_fix(smell)) for rule, smell in smells]
+    if len(found) < len(wanted):
+        # From some place on the tree does not spell the text: there, say where as well as can be, and change nothing.
+        smells = [(rule, smell if _placed(smell, found) else _without_fix(smell)) for rule, smell in smells]
+        found = dict.fromkeys(wanted, (0, 0)) | found
     findings, seen = [], Counter[tuple[str, str, str]]()
     for rule, smell in smells:
         start, end = found[smell.node]
@@ -63,6 +63,12 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
             )
         )
     return findings
+
+
+def _placed(smell: Smell, found: dict[cst.CSTNode, Span]) -> bool:
+    """Whether the places of all edits of a fix are known."""
+    edits = smell.fix.edits if smell.fix else ()
+    return all(edit.start[0] in found and edit.end[0] in found for edit in edits)
 
 
 def _level(rule: Rule, smell: Smell) -> Level:
@@ -162,10 +168,10 @@ def import_edit(file: File, module: str, lines: Lines) -> TextEdit | None:
         body = file.module.body
         first = body[1] if len(body) > 1 and _docstring(body[0]) else body[0]
         span = spans(file.module, file.spelled, [first])
-        at = lines.start_of(span[first][0]) if span else 0
+        at = lines.start_of(span[first][0]) if first in span else 0
         return TextEdit(at, at, f"import {module}{newline}")
     span = spans(file.module, file.spelled, [last])
-    at = lines.end_of(span[last][1]) if span else 0
+    at = lines.end_of(span[last][1]) if last in span else 0
     return TextEdit(at, at, f"import {module}{newline}")
 
 

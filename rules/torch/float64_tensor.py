@@ -133,6 +133,8 @@ def bound_name(call: cst.CSTNode, file: File) -> cst.Name | None:
     current: cst.CSTNode | None = call
     while isinstance(file.parent(current), cst.Attribute | cst.Call) and not isinstance(file.parent(current), cst.Arg):
         current = file.parent(current)
+    if isinstance(choice := file.parent(current), cst.IfExp) and choice.test is not current:
+        current = choice
     match file.parent(current):
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
             return target

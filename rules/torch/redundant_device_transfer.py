@@ -9,6 +9,7 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _DEVICE = re.compile(r"(^|_)(device|dev|gpu|cuda)\d*$|^(cuda|cpu|mps|xpu)(:\d+)?$", re.I)
 _CPU = re.compile(r"""^(['"]cpu['"]|torch\.device\(['"]cpu['"]\))$""")
+_CASTS = {"float", "long", "half", "double", "int", "squeeze", "unsqueeze", "view", "contiguous"}
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 
@@ -17,10 +18,13 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     device = destination(call, file)
     if device is None or file.context.in_test(call):
         return
+    receiver = call.func.value
+    if isinstance(file.parent(call), cst.Expr) and file.values.kind(receiver) in ("tensor", "output"):
+        yield thrown_away(call, file)
+        return
     loops = [loop for loop in file.context.loops(call) if isinstance(loop.node, cst.For | cst.While)]
     if not loops or file.context.is_guarded(call, loops[0].node):
         return
-    receiver = call.func.value
     inner = destination(receiver, file) if isinstance(receiver, cst.Call) else None
     if inner is not None:
         yield from (second_move(call, file) if inner == device else round_trip(call, receiver, device, inner, file))
@@ -28,6 +32,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     elif file.values.is_module(receiver):
         yield from moved_module(call, loops[0].node, loops[0].kind, file)
+    elif loops[0].kind == "batch" and straight_back(call, device, file):
+        yield there_and_back(call, file)
     elif already_there(call, device, loops[0].node, file):
         yield from second_move(call, file)
     elif file.values.kind(receiver) == "tensor" and not _CPU.match(device):
@@ -66,6 +72,66 @@ def round_trip(call: cst.Call, receiver: cst.Call, device: str, inner: str, file
     back_and_there = _CPU.match(inner) and not _CPU.match(device) and file.values.kind(origin) == "output"
     if there_and_back or back_and_there:
         yield Smell(call, f"`{file.text_of(origin)}` is copied between devices and back at once, twice for nothing")
+
+
+def thrown_away(call: cst.Call, file: File) -> Smell:
+    """`x.to(device)` as a statement: a tensor is not moved in place, and nobody takes the copy."""
+    name = file.text_of(call.func.value)
+    fix = Fix.suggestion(f"Keep what the move gives: `{name} = …`", file.insert_before(call, f"{name} = "))
+    return Smell(
+        call,
+        f"the moved copy of `{name}` is thrown away: a tensor is not moved in place",
+        fix,
+        level=None if file.context.loops(call) else "info",
+    )
+
+
+def straight_back(call: cst.Call, device: str, file: File) -> bool:
+    """Whether a part of a batch from a loader is moved to the device, and all that reads it brings it back."""
+    match file.parent(call):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as moved)]) if not _CPU.match(device):
+            uses = file.uses(moved)
+            return bool(uses) and from_loader(call.func.value, file) and all(brought_back(use, file) for use in uses)
+    return False
+
+
+def from_loader(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
+    """Whether an expression is a batch of a loader, or a part of one, that nothing has moved yet."""
+    while isinstance(node, cst.Subscript) or (
+        isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _CASTS
+    ):
+        node = node.value if isinstance(node, cst.Subscript) else node.func.value
+    if not isinstance(node, cst.Name) or depth > 3:
+        return False
+    reaching = file.scopes.reaching(node)
+    return bool(reaching) and all(
+        (d.kind == "for" and file.context.loop(d.node).kind == "batch")
+        or (d.kind == "assign" and not d.path and d.value is not None and from_loader(d.value, file, depth + 1))
+        for d in reaching
+    )
+
+
+def brought_back(name: cst.Name, file: File) -> bool:
+    """Whether a use is `x.cpu()`, with nothing but `detach` in between."""
+    attribute = file.parent(name)
+    if not isinstance(attribute, cst.Attribute) or attribute.value is not name:
+        return False
+    called = file.parent(attribute)
+    match attribute.attr.value:
+        case "cpu":
+            return True
+        case "detach" | "data":
+            owner = called if isinstance(called, cst.Call) else attribute
+            after = file.parent(owner)
+            return isinstance(after, cst.Attribute) and after.value is owner and after.attr.value == "cpu"
+    return False
+
+
+def there_and_back(call: cst.Call, file: File) -> Smell:
+    """A part of the batch visits the device, where nothing reads it."""
+    receiver = file.text_of(call.func.value)
+    fix = Fix.unsafe("Leave it on the host", file.replace(call, receiver))
+    return Smell(call, "this copy goes to the device and comes straight back: nothing reads it there", fix)
 
 
 def moved_module(call: cst.Call, loop: cst.For | cst.While, kind: str, file: File) -> Iterator[Smell]:

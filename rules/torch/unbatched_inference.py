@@ -17,7 +17,7 @@ _DECODES = re.compile(
     r"Image\.open|imread|\bload_image|torchaudio\.load|sf\.read|soundfile\.read|librosa\.load|read_image|decode_jpeg|VideoReader|load_audio|open_image"
 )
 _ONE_SIZE = re.compile(
-    r"Resize|CenterCrop|RandomResizedCrop|\.resize\(|pad_or_trim|cv2\.resize|IMAGE_SIZE|img_size|image_size|\.transforms\(\)|create_transform|ImageProcessor|FeatureExtractor|preprocess"
+    r"Resize|CenterCrop|RandomResizedCrop|\.resize\(|pad_or_trim|cv2\.resize|IMAGE_SIZE|img_size|image_size|\.transforms\(\)|create_transform|ImageProcessor|CLIPProcessor|AutoProcessor|FeatureExtractor|preprocess"
 )
 
 
@@ -32,7 +32,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not loops or not over_samples(loops[0]):
         return
     loop = loops[0]
-    item = next((one for arg in call.args if (one := batch_of_one(arg.value, loop.node, file))), None)
+    if loop.over is not None and file.samples.is_few(loop.over):
+        return
+    item = next((one for arg in call.args if (one := file.batches.single(arg.value, loop.node))), None)
     if item is None or not depends(item, loop.node, file) or not file.context.invariant(model, loop.node):
         return
     function = file.context.function(call)
@@ -63,75 +65,6 @@ def over_samples(loop: Loop) -> bool:
         isinstance(loop.over, cst.Call) and isinstance(loop.over.func, cst.Name) and loop.over.func.value == "range"
     )
     return loop.kind == "sample" or (loop.kind == "unknown" and not counted)
-
-
-def batch_of_one(node: cst.CSTNode, loop: cst.CSTNode, file: File, depth: int = 0) -> cst.CSTNode | None:
-    """The single item that an expression makes a batch of, through moves, casts and names bound in the loop."""
-    if depth > 5:
-        return None
-    match node:
-        case cst.Call(
-            func=cst.Attribute(value=item, attr=cst.Name("unsqueeze")), args=[cst.Arg(value=cst.Integer("0"))]
-        ):
-            return item
-        case cst.Call(
-            func=cst.Attribute(value=item, attr=cst.Name("view" | "reshape")),
-            args=[cst.Arg(value=cst.Integer("1")), _, *_],
-        ):
-            return item
-        case cst.Subscript(value=item, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name("None"))), *_]):
-            return item
-        case cst.Subscript(
-            value=item,
-            slice=[cst.SubscriptElement(slice=cst.Slice(lower=cst.Name() as low, upper=upper)), *_],
-        ):
-            return node if upper is not None and re.fullmatch(rf"{low.value} *\+ *1", file.text_of(upper)) else None
-        case cst.Call(
-            func=cst.Attribute(
-                attr=cst.Name("to" | "cuda" | "float" | "half" | "type" | "contiguous" | "requires_grad_")
-            ) as func
-        ):
-            return batch_of_one(func.value, loop, file, depth + 1)
-        case cst.Call(args=[cst.Arg(value=inner), *rest]) if file.name(node.func) in (
-            "torch.unsqueeze",
-            "numpy.expand_dims",
-        ):
-            return inner if rest and file.text_of(rest[0].value) == "0" else None
-        case cst.Call(args=[cst.Arg(value=cst.List(elements=[cst.Element(value=item)])), *_]):
-            return (
-                item
-                if file.name(node.func)
-                in (
-                    "torch.tensor",
-                    "torch.stack",
-                    "torch.as_tensor",
-                    "torch.FloatTensor",
-                    "numpy.array",
-                    "torch.LongTensor",
-                )
-                else None
-            )
-        case cst.Call(args=[cst.Arg(value=inner), *_]):
-            if file.name(node.func) in (
-                "torch.tensor",
-                "torch.from_numpy",
-                "torch.as_tensor",
-                "torch.autograd.Variable",
-                "torch.FloatTensor",
-                "torch.Tensor",
-            ):
-                return batch_of_one(inner, loop, file, depth + 1)
-        case cst.Name():
-            reaching = file.scopes.reaching(node)
-            if (
-                len(reaching) == 1
-                and reaching[0].kind == "assign"
-                and not reaching[0].path
-                and reaching[0].value is not None
-            ):
-                if file.context.within(reaching[0].node, loop):
-                    return batch_of_one(reaching[0].value, loop, file, depth + 1)
-    return None
 
 
 def read_in_loop(node: cst.CSTNode, loop: cst.CSTNode, file: File) -> Iterator[tuple[cst.Name, cst.CSTNode]]:

@@ -88,7 +88,7 @@ OPTIMIZER = re.compile(
 )
 ENCODERS = frozenset({"sentence_transformers.SentenceTransformer", "sentence_transformers.SparseEncoder"})
 CROSS_ENCODERS = frozenset({"sentence_transformers.CrossEncoder", "sentence_transformers.cross_encoder.CrossEncoder"})
-PIPELINES = re.compile(r"^transformers\.(pipeline|pipelines\.pipeline|[A-Z]\w*Pipeline)$")
+PIPELINES = re.compile(r"^transformers\.(pipelines\.(\w+\.)?)?(pipeline|([A-Z]\w*)?Pipeline)$")
 _ESTIMATOR_PACKAGES = (
     "sklearn.linear_model.", "sklearn.svm.", "sklearn.ensemble.", "sklearn.tree.", "sklearn.neighbors.",
     "sklearn.naive_bayes.", "sklearn.neural_network.", "sklearn.cluster.", "sklearn.decomposition.",

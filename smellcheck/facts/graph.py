@@ -134,7 +134,7 @@ class Graph:
         # Twice: what a loop's end taints, its beginning may read.
         for _ in range(2):
             for node in (below for part in region for below in descend(part, into_functions=False)):
-                if isinstance(node, cst.Name) and node.value in tainted.sure and self._is_use(node):
+                if isinstance(node, cst.Name) and node.value in tainted.sure and self._file.reads(node):
                     if not tainted.reaches(node, self._file.scopes.reaching(node)):
                         continue
                     if self.straight_cut(node):
@@ -164,7 +164,7 @@ class Graph:
         cut = False
         for _ in range(2):
             for node in (below for part in region for below in descend(part, into_functions=False)):
-                if isinstance(node, cst.Name) and node.value in tainted.sure and self._is_use(node):
+                if isinstance(node, cst.Name) and node.value in tainted.sure and self._file.reads(node):
                     if not tainted.reaches(node, self._file.scopes.reaching(node)) or self.looked_at(node):
                         continue
                     if self.straight_cut(node, _DETACH):
@@ -206,12 +206,14 @@ class Graph:
                     # In training, a sum of losses is what the backward pass starts from.
                     summed = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List) and not strict
                     return self._stored([target], above, tainted, sure, summed=summed)
-                case cst.For() if current is above.iter:
+                case cst.For() | cst.CompFor() if current is above.iter:
                     return self._stored([above.target], above, tainted, sure)
                 case cst.Return() | cst.Yield() | cst.From():
                     return "escapes" if sure else "handed"
                 case cst.Attribute(attr=cst.Name(value="backward")):
                     return "escapes"
+                case cst.Index():
+                    return None  # what picks an item has no share in its gradient
                 case cst.Lambda():
                     return "escapes"
                 case cst.SimpleStatementLine() | cst.If() | cst.While() | cst.With():
@@ -252,24 +254,6 @@ class Graph:
                 case _:
                     return None if summed else "escapes"
         return None
-
-    def _is_use(self, name: cst.Name) -> bool:
-        above = self._file.parent(name)
-        match above:
-            case cst.Attribute():
-                return above.value is name
-            case cst.Arg():
-                return above.value is name
-            case cst.AssignTarget() | cst.Param() | cst.Global() | cst.NameItem():
-                return False
-            case cst.For() | cst.CompFor():
-                return above.target is not name
-            case cst.AugAssign():
-                return above.target is not name
-            case cst.Element():
-                outer = self._file.parent(above)
-                return not isinstance(self._file.parent(outer) if outer else None, cst.AssignTarget)
-        return True
 
     def _second_of_max(self, current: cst.CSTNode, above: cst.Subscript) -> bool:
         """`x.max(1)[1]` and `torch.topk(x, 5)[1]` are indices."""

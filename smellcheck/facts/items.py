@@ -22,6 +22,8 @@ _NOUN = (
 _ONE = re.compile(rf"(?:^|_)(?:{_NOUN})$", re.I)
 _MANY = re.compile(rf"(?:^|_)(?:(?:{_NOUN})(?:e?s|_?list)|queries|summaries|corpus|entries|sent_tokenize|sents)$", re.I)
 COLLECTIVE = re.compile(r"batch|chunk|group|cluster|bucket|window|shard", re.I)
+#: What holds one text, when it is cut into pieces.
+_WHOLE = re.compile(r"(?:^|_)(?:text|transcript|article|content|document|story|essay)$", re.I)
 _PLURAL = re.compile(r"\w\w(?<![su])s$|list$|tokens|^data$|array$|_ids$", re.I)
 # Columns that hold a list in each row.
 _LISTS = re.compile(
@@ -44,6 +46,8 @@ class Items:
 
     def is_text(self, each: Each) -> bool:
         """Whether the item surely is one text, path or record and not a batch of them."""
+        if each.via is not None and self._named_text(each):
+            return True
         if each.via is not None and not self.is_text(each.via):
             return False
         if each.item is None:
@@ -52,9 +56,7 @@ class Items:
         item = self.spelled_out(each.item)
         if isinstance(item, cst.List):
             # A list of one text, or a chat that is put together anew for every item.
-            return (
-                len(item.elements) == 1 and self.is_text(replace(each, item=item.elements[0].value))
-            ) or self._is_chat(item)
+            return self._is_listed_text(each, item) or self._is_chat(item)
         kind = self._file.values.kind(item)
         if kind == "string" or self._is_string(item):
             return True
@@ -62,7 +64,10 @@ class Items:
             return self._gives_one(item)
         root, names, cut = _chain(item)
         if cut and (root is None or root.value not in each.variables or each.indexed):
-            return False
+            # `text[chunk.start : chunk.end]`
+            return root is not None and self._is_piece(item)
+        if isinstance(item, cst.Name) and self._of_pieces(each.over):
+            return True
         if kind is not None or root is None or each.kind not in ("sample", "unknown"):
             return False
         if COLLECTIVE.search(root.value) or _PLURAL.search(names[0]) or self._holds_lists(each.over):
@@ -74,16 +79,57 @@ class Items:
             return isinstance(item, cst.Subscript) and bool(_MANY.search(last_name(item.value)))
         return bool(_ONE.search(root.value))
 
-    def first_of(self, call: cst.Call) -> cst.Subscript | None:
+    def _named_text(self, each: Each) -> bool:
+        """Whether the function that makes the call says of what it is given that it is one text."""
+        given = each.via.item if each.via is not None else None
+        root = _chain(given)[0] if given is not None else None
+        if not isinstance(each.item, cst.Name) or root is None or self._file.values.kind(root) in ("list", "array"):
+            return False
+        collective = COLLECTIVE.search(root.value)
+        return bool(_ONE.search(each.item.value)) and (collective is None or collective.group().lower() == "chunk")
+
+    def _is_listed_text(self, each: Each, batch: cst.List) -> bool:
+        """Whether a list holds one text: what is put into a list on its own is not one itself."""
+        if len(batch.elements) != 1:
+            return False
+        item = batch.elements[0].value
+        alone = isinstance(item, cst.Name) and item.value in each.variables and not _PLURAL.search(item.value)
+        return (alone and each.kind in ("sample", "unknown", "batch")) or self.is_text(replace(each, item=item))
+
+    def _is_piece(self, node: cst.CSTNode) -> bool:
+        """Whether an expression is cut out of one string: `text[start:end]`, `" ".join(words[start:end])`."""
+        match node:
+            case cst.Subscript(
+                value=(cst.Name() | cst.Attribute()) as whole, slice=[cst.SubscriptElement(slice=cst.Slice())]
+            ):
+                known = self._file.values.kind(whole)
+                return known == "string" or (known is None and bool(_WHOLE.search(last_name(whole))))
+        return self._is_string(node)
+
+    def _of_pieces(self, over: cst.CSTNode) -> bool:
+        """Whether a list is made of the pieces of one string: `[text[i : i + n] for i in range(0, len(text), n)]`."""
+        spelled = self.spelled_out(over) if isinstance(over, cst.BaseExpression) else over
+        return isinstance(spelled, cst.ListComp) and self._is_piece(spelled.elt)
+
+    def first_of(self, call: cst.BaseExpression) -> cst.Subscript | None:
         """`call[0]`, where that is what the code takes of a call."""
         match self._file.parent(call):
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=index))]) as taken:
-                return taken if isinstance(index, cst.Integer) and index.value == "0" else None
+                return taken if taken.value is call and isinstance(index, cst.Integer) and index.value == "0" else None
         return None
 
     def answers_one(self, call: cst.Call) -> bool:
         """Whether only the first answer is read, by its keys: `call(x)[0]["label"]` is what one item gives."""
-        first = self.first_of(call)
+        match self._file.parent(call):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)]):
+                answers = self._file.uses(name)
+            case _:
+                answers = [call]
+        return bool(answers) and all(self._reads_first(answer) for answer in answers)
+
+    def _reads_first(self, answer: cst.BaseExpression) -> bool:
+        """Whether `answer[0]["key"]` is what becomes of an expression."""
+        first = self.first_of(answer)
         above = self._file.parent(first) if first is not None else None
         match above:
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]):
@@ -170,7 +216,24 @@ class Items:
             case cst.Subscript(value=inner, slice=[cst.SubscriptElement(slice=cst.Index(value=index)), *_]):
                 if self._file.name(index) == "numpy.newaxis":
                     return inner
+            case cst.Call() if (function := self._file.calls.callee(node)) is not None:
+                return node if self._gives_one_row(function) else None
         return node if is_slice_of_one(node) else None
+
+    def _gives_one_row(self, function: cst.FunctionDef) -> bool:
+        """Whether all that a function of the file returns is made with one row: `np.zeros((1, 1024))`."""
+        returned = [node.value for node in self._file.calls.own_nodes(function) if isinstance(node, cst.Return)]
+        return bool(returned) and all(value is not None and self._is_row(self.spelled_out(value)) for value in returned)
+
+    def _is_row(self, node: cst.BaseExpression) -> bool:
+        match node:
+            case cst.Call(
+                args=[cst.Arg(value=cst.Tuple(elements=[cst.Element(value=cst.Integer(value="1")), _])), *_]
+            ):
+                return self._file.name(node.func) in ("numpy.zeros", "numpy.ones", "numpy.empty")
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value="reshape"))):
+                return self._one_of(node) is not None
+        return False
 
 
 def is_slice_of_one(node: cst.CSTNode) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from .scopes import Definition, Scope, Scopes
 from .tree import Tree, dotted
+
+_LOADS = re.compile(r"import|lazy|load", re.I)
 
 
 class Names:
@@ -87,7 +91,7 @@ class Names:
             return imported(definition)
         if definition.kind == "assign" and not definition.path and definition.value is not None:
             # `tqdm = partial(tqdm)` and other calls are not aliases; a chain of names is.
-            return self.qualified(definition.value)
+            return _loaded(definition) or self.qualified(definition.value)
         return None
 
 
@@ -105,6 +109,16 @@ def imported(definition: Definition) -> str | None:
     module = dotted(statement.module) if statement.module else []
     prefix = "." * len(statement.relative) + ".".join(module or [])
     return f"{prefix}{'' if prefix.endswith('.') else '.'}{own[0]}" if prefix else own[0]
+
+
+def _loaded(definition: Definition) -> str | None:
+    """The module that a call imports under its own name: `torch = importlib.import_module("torch")`."""
+    match definition.value:
+        case cst.Call(func=func, args=[cst.Arg(value=cst.SimpleString() as module), *_]):
+            called = (dotted(func) or [""])[-1]
+            if module.evaluated_value == definition.name and _LOADS.search(called):
+                return definition.name
+    return None
 
 
 def _is_none(definition: Definition) -> bool:

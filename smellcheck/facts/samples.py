@@ -67,7 +67,7 @@ class Samples:
         if (
             found is None
             or found.kind in ("epoch", "fold", "few", "stream", "member")
-            or self._is_few(found.over)
+            or self.is_few(found.over)
             or self._file.context.in_test(call)
         ):
             return None
@@ -169,7 +169,7 @@ class Samples:
                 return above
         return None
 
-    def _is_few(self, over: cst.CSTNode) -> bool:
+    def is_few(self, over: cst.CSTNode) -> bool:
         """Whether only a few items are run over, as far as can be read: `xs[:5]`, `df.head(3)`, a short list."""
         made = self._file.values.of(over)
         count: cst.CSTNode | None = None

@@ -26,6 +26,8 @@ _DEEPEST = 60
 _LONGEST = 2000
 #: What an operator gives when one side is of these kinds: the first that occurs.
 _OPERANDS: tuple[Kind, ...] = ("output", "tensor", "array", "series", "list", "string")
+#: What is compared element by element.
+_COMPARED: tuple[Kind, ...] = ("output", "tensor", "array", "series")
 _AUGMENTED: tuple[Kind, ...] = ("tensor", "output", "array", "list", "number")
 
 
@@ -137,6 +139,9 @@ class Values:
             case cst.BinaryOperation(left=left, right=right):
                 kinds = {self.kind(left), self.kind(right)}
                 return _first_of(_OPERANDS, kinds) or (Value("number") if kinds == {"number"} else None)
+            case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(operator=operator, comparator=right)]):
+                if not isinstance(operator, cst.In | cst.NotIn | cst.Is | cst.IsNot):
+                    return _first_of(_COMPARED, {self.kind(left), self.kind(right)})
         return _literal(node)
 
     def _of_name(self, node: cst.Name) -> Value | None:

@@ -41,7 +41,6 @@ def test_spans_agree_with_the_public_provider(text: str) -> None:
     file = File(text)
     nodes = [file.module, *file.tree.parent]
     found = spans(file.module, file.spelled, nodes)
-    assert found is not None
     lines = Lines(file.spelled)
     expected = MetadataWrapper(file.module, unsafe_skip_copy=True).resolve(PositionProvider)
     compared = 0
@@ -65,16 +64,18 @@ def test_spans_cut_out_the_text_of_expressions(text: str) -> None:
     file = File(text)
     calls = list(file.all(cst.Call, cst.Name, cst.Integer))
     found = spans(file.module, file.spelled, calls)
-    assert found is not None
     for node in calls:
         start, end = found[node]
         bare = node.with_changes(lpar=(), rpar=())
         assert file.spelled[start:end] == file.module.code_for_node(bare)
 
 
-def test_a_tree_that_does_not_spell_the_text() -> None:
-    module = cst.parse_module("x = 1\n")
-    assert spans(module, "x = 2\n", [module]) is None
+def test_behind_the_place_where_the_tree_does_not_spell_the_text_nothing_is_said() -> None:
+    file = File("x = f(1)\n\x0c\ny = g(2)\n   \n  \n")
+    assert file.module.code != file.text
+    first, second = file.all(cst.Call)
+    assert spans(file.module, file.spelled, [first, second])[first] == (4, 8)
+    assert spans(file.module, "x = f(3)\n", [first, second]) == {}
 
 
 def test_only_what_is_asked_for() -> None:
