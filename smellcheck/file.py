@@ -182,9 +182,9 @@ class File:
             case cst.For() | cst.CompFor() | cst.AugAssign() | cst.NamedExpr():
                 return above.target is not name
             case cst.Element():
-                outer, around = above, self.parent(above)
-                while isinstance(around, cst.Element | cst.Tuple | cst.List):
-                    outer, around = around, self.parent(around)
+                outer: cst.CSTNode = above
+                while isinstance(around := self.parent(outer), cst.Element | cst.Tuple | cst.List):
+                    outer = around
                 if isinstance(around, cst.For | cst.CompFor):
                     return around.target is not outer
                 return not isinstance(around, cst.AssignTarget)

@@ -64,11 +64,11 @@ class Batches:
             case cst.Attribute(value=inner, attr=cst.Name(value="input_ids" | "pixel_values" | "input_values")):
                 return self._single(inner, loop, depth + 1)
             case cst.DictComp(
-                value=value, for_in=cst.CompFor(iter=cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("items"))))
+                value=cst.Call(func=cst.Attribute(attr=cst.Name(value=method))),
+                for_in=cst.CompFor(iter=cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("items")))),
             ):
                 # `{k: v.to(device) for k, v in inputs.items()}`
-                moved = isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute)
-                return self._single(inner, loop, depth + 1) if moved and value.func.attr.value in _SAME else None
+                return self._single(inner, loop, depth + 1) if method in _SAME else None
         return None
 
     def _named(self, name: cst.Name, loop: LoopNode, depth: int) -> cst.CSTNode | None:
@@ -108,9 +108,7 @@ class Batches:
     def _taken(self, node: cst.Subscript, loop: LoopNode, depth: int) -> cst.CSTNode | None:
         """`x[None]`, `x[i:i + 1]`, `x[[i]]`, and `inputs["input_ids"]` of a tokenizer's answer."""
         match node:
-            case cst.Subscript(
-                value=item, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name("None"))), *_]
-            ):
+            case cst.Subscript(value=item, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name("None"))), *_]):
                 return item
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.List(elements=[_]))), *_]):
                 return node
@@ -123,15 +121,14 @@ class Batches:
     def _processed(self, call: cst.Call, loop: LoopNode) -> cst.CSTNode | None:
         """The one text or image that a tokenizer or processor makes a batch of, asked for tensors."""
         file = self._file
-        owner, method = call.func, "__call__"
-        if isinstance(owner, cst.Attribute) and owner.attr.value in ("encode", "encode_plus"):
-            owner, method = owner.value, owner.attr.value
+        owner, wanted = call.func, {"images", "text", "audio", "raw_speech"}
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value in ("encode", "encode_plus"):
+            owner, wanted = call.func.value, {"text"}
         if file.values.kind(owner) != "tokenizer" or any(arg.star for arg in call.args):
             return None
         asked = file.argument(call, "return_tensors")
         if asked is None or file.text_of(asked.value) not in _TENSORS:
             return None
-        wanted = ("images", "text", "audio", "raw_speech") if method == "__call__" else ("text",)
         given = [arg.value for arg in call.args if arg.keyword is None or arg.keyword.value in wanted]
         rounds = Rounds(file, loop)
         own = [value for value in given if rounds.own(value)]
@@ -147,9 +144,7 @@ class Batches:
         item: cst.BaseExpression = value
         if isinstance(item, cst.List) and len(item.elements) == 1:
             item = item.elements[0].value
-        each = Each(
-            value, None, item, loop, rounds.variables, described.over, described.kind, described.indexed
-        )
+        each = Each(value, None, item, loop, rounds.variables, described.over, described.kind, described.indexed)
         return self._file.items.is_text(each) or self._is_image(item)
 
     def _is_image(self, item: cst.BaseExpression) -> bool:
@@ -158,6 +153,5 @@ class Batches:
         while isinstance(item, cst.Call) and isinstance(item.func, cst.Attribute):
             if self._file.name(item.func) in ("PIL.Image.open", "cv2.imread", "PIL.Image.fromarray"):
                 return True
-            item = item.func.value
-            item = self._file.items.spelled_out(item)
+            item = self._file.items.spelled_out(item.func.value)
         return isinstance(item, cst.Name) and bool(_IMAGES.search(item.value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -120,11 +121,10 @@ class Items:
 
     def answers_one(self, call: cst.Call) -> bool:
         """Whether only the first answer is read, by its keys: `call(x)[0]["label"]` is what one item gives."""
+        answers: Sequence[cst.BaseExpression] = [call]
         match self._file.parent(call):
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)]):
                 answers = self._file.uses(name)
-            case _:
-                answers = [call]
         return bool(answers) and all(self._reads_first(answer) for answer in answers)
 
     def _reads_first(self, answer: cst.BaseExpression) -> bool:
@@ -227,9 +227,7 @@ class Items:
 
     def _is_row(self, node: cst.BaseExpression) -> bool:
         match node:
-            case cst.Call(
-                args=[cst.Arg(value=cst.Tuple(elements=[cst.Element(value=cst.Integer(value="1")), _])), *_]
-            ):
+            case cst.Call(args=[cst.Arg(value=cst.Tuple(elements=[cst.Element(value=cst.Integer(value="1")), _])), *_]):
                 return self._file.name(node.func) in ("numpy.zeros", "numpy.ones", "numpy.empty")
             case cst.Call(func=cst.Attribute(attr=cst.Name(value="reshape"))):
                 return self._one_of(node) is not None

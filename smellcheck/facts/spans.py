@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
@@ -24,7 +23,7 @@ def spans(module: cst.Module, text: str, wanted: Iterable[cst.CSTNode]) -> dict[
     spelled = "".join(state.tokens)
     if spelled == text:
         return state.found
-    same = len(os.path.commonprefix([spelled, text]))
+    same = next((i for i, (ours, theirs) in enumerate(zip(spelled, text, strict=False)) if ours != theirs), len(text))
     return {node: span for node, span in state.found.items() if span[1] <= same}
 
 
