@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +39,7 @@ _CUT_FUNCTIONS = {
     "bool",
     "round",
 }
+_REPORTS = re.compile(r"^(add_\w+|log\w*|write\w*|print\w*|info|debug|warning|set_\w+|update\w*|text|plot\w*|save\w*)$")
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
 
@@ -216,6 +218,9 @@ class Graph:
                     return None  # what picks an item has no share in its gradient
                 case cst.Lambda():
                     return "escapes"
+                case cst.Expr(value=cst.Call(func=cst.Attribute(attr=cst.Name(value=method)))) if not sure:
+                    # `policy.put_data((reward, probability))`: kept for later, unless it is a report.
+                    return None if _REPORTS.match(method) else "handed"
                 case cst.SimpleStatementLine() | cst.If() | cst.While() | cst.With():
                     return None
                 case cst.Call(func=func) if func is not current and not self._keeps_graph(func):

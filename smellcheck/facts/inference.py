@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .demonstrations import Demonstrations
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
 _FORWARDS = {"forward", "encode_image", "encode_text", "get_image_features", "get_text_features"}
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
-_WRAPPERS = {"torch.autograd.Variable", "torch.Tensor", "torch.FloatTensor"}
-_MADE_UP = re.compile(r"^torch\.(randn|rand|ones|zeros|randint|full|empty|arange|Tensor|FloatTensor)(_like)?$")
 
 
 class Inference:
@@ -23,6 +23,7 @@ class Inference:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self._demonstrations = Demonstrations(file)
 
     def forwards(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The calls of sure modules that stand directly in a function, a statement or the module."""
@@ -65,12 +66,18 @@ class Inference:
         Empty when not sure. Sure is what follows `.eval()` in the same block, and what is turned into labels, numbers
         or detached values and goes nowhere else.
         """
+        if self._demonstrations.written_down(call):
+            return []
         found = self._after_eval(call)
         switched = found is not None or self._set_to_eval(self.model(call), by_script=True)
         if found is None:
             found = self._read_off(call, function)
         fate = self._file.graph.fate(call, [self._home(function)]) if found else "escapes"
-        if fate == "cut" or (fate == "dropped" and not self._made_up(call)) or (fate == "handed" and switched):
+        if (
+            fate == "cut"
+            or (fate == "dropped" and not self._demonstrations.made_up(call))
+            or (fate == "handed" and switched)
+        ):
             return found
         return []
 
@@ -201,29 +208,3 @@ class Inference:
         return isinstance(current, cst.Assign) and any(
             self._file.text_of(target.target) == wanted for target in current.targets
         )
-
-    def _made_up(self, call: cst.Call) -> bool:
-        """Whether all that a forward gets is made up on the spot: a demonstration, one forward to see that it runs."""
-        given = [
-            arg.value
-            for arg in call.args
-            if self._file.values.kind(arg.value) not in ("bool", "number", "none", "string")
-        ]
-        return bool(given) and all(self._is_made_up(value) for value in given)
-
-    def _is_made_up(self, node: cst.CSTNode) -> bool:
-        match node:
-            case cst.Name():
-                reaching = self._file.scopes.reaching(node)
-                return bool(reaching) and all(
-                    d.kind == "assign" and not d.path and d.value is not None and self._is_made_up(d.value)
-                    for d in reaching
-                )
-            case cst.Call(func=func, args=args):
-                name = self._file.name(func) or ""
-                if name in _WRAPPERS and args:
-                    return self._is_made_up(args[0].value) or name != "torch.autograd.Variable"
-                if isinstance(func, cst.Attribute) and not name:
-                    return self._is_made_up(func.value)
-                return bool(_MADE_UP.match(name))
-        return False

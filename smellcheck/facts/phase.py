@@ -93,8 +93,15 @@ class Phase:
                 "retain_graph",
             ):
                 return isinstance(arg.value, cst.Name) and arg.value.value == "True"
-        function = self._file.calls.callee(call)
+        function = self._file.calls.callee(call) or self._method(call)
         return function is not None and self.function_trains(function)
+
+    def _method(self, call: cst.Call) -> cst.FunctionDef | None:
+        """The method of a class of this file that a call on an instance of it runs."""
+        if not isinstance(call.func, cst.Attribute):
+            return None
+        owner = self._file.values.of(call.func.value)
+        return self._file.calls.method(owner.cls, call.func.attr.value) if owner is not None and owner.cls else None
 
     @staticmethod
     def _false(node: cst.CSTNode) -> bool:
