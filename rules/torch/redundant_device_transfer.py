@@ -129,8 +129,12 @@ def brought_back(name: cst.Name, file: File) -> bool:
 
 def there_and_back(call: cst.Call, file: File) -> Smell:
     """A part of the batch visits the device, where nothing reads it."""
-    receiver = file.text_of(call.func.value)
-    fix = Fix.unsafe("Leave it on the host", file.replace(call, receiver))
+    edit = file.replace(call, file.text_of(call.func.value))
+    match file.context.statement(call):
+        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)])]) as statement:
+            if file.same(target, call.func.value):
+                edit = file.delete_statement(statement)
+    fix = Fix.unsafe("Leave it on the host", edit)
     return Smell(call, "this copy goes to the device and comes straight back: nothing reads it there", fix)
 
 

@@ -12,6 +12,7 @@ _BATCH = 64
 _OTHER_PURPOSE = re.compile(
     r"perf_counter|time\.time\(|timeit|cuda\.Event|env\.step|\.step\(|synchronize\(|input\(|sleep\(|\.recv\(|\.read\(\)"
 )
+_RECURRENT = re.compile(r"LSTM|GRU|RNN|Recurrent")
 # Items of different sizes cannot be stacked: what is decoded from files, unless something gives all one size.
 _DECODES = re.compile(
     r"Image\.open|imread|\bload_image|torchaudio\.load|sf\.read|soundfile\.read|librosa\.load|read_image|decode_jpeg|VideoReader|load_audio|open_image"
@@ -44,6 +45,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         recovered(call, loop.node, file)
         or not independent(call, loop.node, file)
         or not uniform(loop.node, function, file)
+        or remembers(model, file)
+        or detects(call, file)
     ):
         return
     yield Smell(
@@ -103,6 +106,20 @@ def independent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
     return not any(
         isinstance(node, cst.Break | cst.Return | cst.Yield | cst.Raise) for node in file.calls.own_nodes(loop.body)
     )
+
+
+def remembers(model: cst.CSTNode, file: File) -> bool:
+    """Whether what made a module names it recurrent: it may carry its state from one frame to the next."""
+    made = [d.value for d in file.scopes.reaching(model)] if isinstance(model, cst.Name) else []
+    return any(isinstance(value, cst.Call) and _RECURRENT.search(file.text_of(value.func)) for value in made)
+
+
+def detects(call: cst.Call, file: File) -> bool:
+    """Whether a forward gives boxes: as many as there are objects, for images of their own sizes."""
+    match file.parent(call):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements))]):
+            return any(re.search("box", file.text_of(element.value), re.I) for element in elements)
+    return False
 
 
 def recovered(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:

@@ -156,10 +156,16 @@ class Inference:
         rest = list(block.body[block.body.index(statement) :])
         return not self._file.phase.needs_graph(rest) and self._file.graph.fate(call, rest) == "cut"
 
-    def _mode_in_sight(self, function: cst.FunctionDef) -> bool:
+    def _mode_in_sight(self, function: cst.FunctionDef, seen: tuple[cst.FunctionDef, ...] = ()) -> bool:
         """Whether all that calls the function stands in this file, so that the mode it runs in is known."""
-        callers = self._file.calls.callers(function)
-        return bool(callers) and not self._file.calls.escapes(function) and not self._overrides(function)
+        around = {self._file.context.function(call) for call in self._file.calls.callers(function)} - {function, *seen}
+        if not around or self._file.calls.escapes(function) or self._overrides(function):
+            return False
+        # A module's method that calls it is called by whoever has the module.
+        return all(
+            caller is None or not self._of_module(caller) or self._mode_in_sight(caller, (function, *seen))
+            for caller in around
+        )
 
     def _of_module(self, function: cst.FunctionDef) -> bool:
         """Whether a function is a method of a module: who calls the module decides the mode."""
