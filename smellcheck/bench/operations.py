@@ -95,7 +95,7 @@ def _attention(args: tuple[Any, ...]) -> int:
 def _attention_backward(args: tuple[Any, ...]) -> int:
     # The scores are computed again; then two products for them and one each for the three gradients.
     _grad, query, key, value = args[:4]
-    *batch, rows, width = query.shape
+    *batch, rows, width = map(int, query.shape)
     return 2 * int(prod(batch)) * rows * int(key.shape[-2]) * (3 * width + 2 * int(value.shape[-1]))
 
 
