@@ -149,4 +149,46 @@ def new(name: str, into: Path | None) -> int:
     return 0
 
 
-COMMANDS = (rule, rules, config, test, new)
+@click.command()
+@click.argument("names", metavar="[RULE]...", nargs=-1)
+@click.option("--device", type=click.Choice(("auto", "cpu", "cuda")), default="auto", help="Where to run.")
+@click.option("--screen", "protocol", flag_value="screen", default=True, help="Six pairs of 2.5 s (the default).")
+@click.option("--confirm", "protocol", flag_value="confirm", help="Eight pairs of 5 s.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write evidence there, not beside the rules."
+)
+@click.option("--time-limit", type=float, metavar="SECONDS", help="Begin nothing that would not end in time.")
+@click.option("--again", is_flag=True, help="Measure what is measured already, too.")
+@click.option("--bundle", type=click.Path(path_type=Path, dir_okay=False), help="Write a bench that needs only torch.")
+def bench(names: tuple[str, ...], protocol: str, bundle: Path | None, **given: Any) -> int:
+    """Run the proofs of the rules, all or those named, and write their evidence. This executes the pages' code.
+
+    Outputs are compared and counts are exact everywhere; energy is measured where there is a meter. What is done is
+    kept at once, and the same command goes on where it stopped. Exit 3 when the time limit came first.
+    """
+    from importlib.util import find_spec
+
+    from . import plugins
+
+    known = {rule.name: rule.page for rule in plugins.rules()}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"there is no rule `{name}`{did_you_mean(name, known)}")
+    pages = [page for name, page in known.items() if not names or name in names]
+    if bundle is not None:
+        from .bench.bundle import write
+
+        write(bundle, pages)
+        say(f"wrote {relative(bundle)}: python {bundle.name} --device cuda --out evidence\n", sys.stderr)
+        return 0
+    if find_spec("torch") is None:
+        tell("`smellcheck bench` needs torch, which you choose and install yourself")
+        return 2
+    from .bench import command, trial
+
+    chosen = trial.CONFIRM if protocol == "confirm" else trial.SCREEN
+    out = given.pop("out")
+    return command.run(command.targets(pages, out), protocol=chosen, **given)
+
+
+COMMANDS = (rule, rules, config, test, new, bench)

@@ -10,6 +10,8 @@ from pathlib import Path
 FENCE = re.compile(r"^```python(?: (?P<role>\w+))?\n(?P<code>.*?)^```$", re.M | re.S)
 MARK = re.compile(r" *# smell$", re.M)
 _HEADING = re.compile(r"^(#+) (.*)$", re.M)
+_SIZES = re.compile(r"^Sizes: (\d+(?:, \d+)+)\.?$", re.M)
+_COUNTER = re.compile(r"^Counter: ([a-z ]+[a-z])\.?$", re.M | re.I)
 _TOLERANCE = re.compile(r"^Tolerance: (?:none|rtol=(?P<rtol>[\d.e+-]*\d), atol=(?P<atol>[\d.e+-]*\d))\.?$", re.M)
 
 
@@ -30,6 +32,10 @@ class Case:
     code: str
     fixed: str | None = None
     tolerance: Tolerance = Tolerance()
+    #: The workload sizes that a proof is measured in.
+    sizes: tuple[int, ...] = (64, 256)
+    #: What a proof claims to lower where no energy is measured, as the page says it: `live peak`; or nothing.
+    counter: str = ""
 
     @property
     def marked(self) -> list[int]:
@@ -77,7 +83,7 @@ def read_page(path: Path) -> Page:
             case "fixed" if cases:
                 cases[-1] = replace(cases[-1], fixed=case.code)
             case "proof":
-                proofs.append(replace(case, tolerance=_tolerance(text[: fence.start()])))
+                proofs.append(_proof(case, text[: fence.start()]))
             case role:
                 raise ValueError(f"{path}:{case.line}: a fence marked {role!r} has no meaning here")
     return Page(
@@ -116,8 +122,14 @@ def _section(text: str, heading: str) -> str:
     return match[1].strip() if match else ""
 
 
-def _tolerance(before: str) -> Tolerance:
-    stated = list(_TOLERANCE.finditer(before[before.rfind("\n#") :]))
-    if not stated or stated[-1]["rtol"] is None:
-        return Tolerance()
-    return Tolerance(float(stated[-1]["rtol"]), float(stated[-1]["atol"]))
+def _proof(case: Case, before: str) -> Case:
+    """A proof with what the page says of it, under the heading above it."""
+    said = before[before.rfind("\n#") :]
+    tolerance = next((found for found in reversed(list(_TOLERANCE.finditer(said))) if found["rtol"] is not None), None)
+    sizes, counter = _SIZES.search(said), _COUNTER.search(said)
+    return replace(
+        case,
+        tolerance=Tolerance(float(tolerance["rtol"]), float(tolerance["atol"])) if tolerance else Tolerance(),
+        sizes=tuple(int(size) for size in sizes[1].split(", ")) if sizes else case.sizes,
+        counter=counter[1].lower() if counter else "",
+    )

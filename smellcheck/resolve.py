@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from . import evidence
 from .facts.spans import Span, spans
 from .finding import LEVELS, Finding, Level, Problem, Range, TextEdit, TextFix
 from .page import mechanism
@@ -54,6 +55,7 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
                 level=_level(rule, smell),
                 message=smell.message,
                 why=mechanism(rule.page),
+                evidence=evidence.quoted(rule.page),
                 range=lines.range(start, end),
                 start=start,
                 end=end,
@@ -72,8 +74,8 @@ def _placed(smell: Smell, found: dict[cst.CSTNode, Span]) -> bool:
 
 
 def _level(rule: Rule, smell: Smell) -> Level:
-    """The milder of the rule's level and the smell's own."""
-    return max(rule.level, smell.level or rule.level, key=LEVELS.index)
+    """The mildest of what the rule declares, what its evidence leaves of that, and the smell's own."""
+    return max(evidence.level(rule.level, rule.page), smell.level or rule.level, key=LEVELS.index)
 
 
 def _checked_fix(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .bench.workload import assert_same, run_arm
 from .finding import SafetyName
 from .page import Case, Page, read_page
 
@@ -186,56 +187,6 @@ class ProofRun(_Item):
     def runtest(self) -> None:
         results = {name: run_arm(self.case, name) for name in ("smelly", "clean")}
         assert_same(results["smelly"], results["clean"], self.case.tolerance.rtol, self.case.tolerance.atol)
-
-
-def run_arm(proof: Case, name: str, device: str = "cpu", size: int = 16) -> Any:
-    """What one arm of a proof returns, in a fresh namespace and with the same seeds."""
-    import random
-
-    random.seed(0)
-    for module, seed in (("numpy", "random.seed"), ("torch", "manual_seed")):
-        _seed(module, seed)
-    namespace: dict[str, Any] = {"device": device, "size": size, "__name__": "proof"}
-    exec(compile(proof.plain, f"<proof: {proof.title}>", "exec"), namespace)
-    return namespace[name]()
-
-
-def _seed(module: str, function: str) -> None:
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec(module) is None:
-        return
-    target: Any = import_module(module)
-    for part in function.split("."):
-        target = getattr(target, part)
-    target(0)
-
-
-def assert_same(left: Any, right: Any, rtol: float, atol: float) -> None:
-    """Fail unless two results are equal: nested containers, tensors, arrays and numbers.
-
-    With `rtol` and `atol` zero, equal means bit for bit, and of the same type and dtype.
-    """
-    if isinstance(left, dict):
-        assert isinstance(right, dict), f"{type(left)} is not {type(right)}"
-        assert left.keys() == right.keys(), f"keys differ: {left.keys()} {right.keys()}"
-        for key in left:
-            assert_same(left[key], right[key], rtol, atol)
-    elif isinstance(left, list | tuple):
-        assert len(left) == len(right), f"lengths differ: {len(left)} and {len(right)}"
-        for one, other in zip(left, right, strict=True):
-            assert_same(one, other, rtol, atol)
-    elif type(left).__module__.split(".")[0] == "torch":
-        import torch
-
-        torch.testing.assert_close(left, right, rtol=rtol, atol=atol, equal_nan=True)
-    elif hasattr(left, "dtype") or isinstance(left, float):
-        import numpy
-
-        numpy.testing.assert_allclose(left, right, rtol=rtol, atol=atol, equal_nan=True)
-    else:
-        assert left == right, f"{left!r} differs from {right!r}"
 
 
 def _function(source: str, name: str) -> ast.FunctionDef:
