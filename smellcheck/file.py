@@ -19,6 +19,7 @@ from .facts.graph import Graph
 from .facts.inference import Inference
 from .facts.items import Items
 from .facts.names import Names
+from .facts.nodes import parse
 from .facts.phase import Phase
 from .facts.samples import Samples
 from .facts.scopes import Scopes
@@ -43,7 +44,7 @@ class File:
         # LibCST reads a form feed or a lone carriage return in ways that do not round-trip; of the same length,
         # a space and a newline leave every offset where it was.
         self.spelled = _spelled(text)
-        self.module = cst.parse_module(self.spelled)
+        self.module = parse(self.spelled)
         self._texts: dict[cst.CSTNode, str] = {}
         self._matches: dict[re.Pattern[str], bool] = {}
 
@@ -144,7 +145,8 @@ class File:
     def text_of(self, node: cst.CSTNode) -> str:
         """The source text of a node, without the comments and white space around it."""
         if node not in self._texts:
-            self._texts[node] = self.module.code_for_node(node).strip()
+            plain = isinstance(node, cst.Name) and not node.lpar
+            self._texts[node] = node.value if plain else self.module.code_for_node(node).strip()
         return self._texts[node]
 
     def names_in(self, node: cst.CSTNode) -> Iterator[cst.Name]:

@@ -16,6 +16,7 @@ class Calls:
     def __init__(self, tree: Tree, scopes: Scopes) -> None:
         self._tree = tree
         self._scopes = scopes
+        self._own: dict[cst.CSTNode, list[cst.CSTNode]] = {}
 
     @cached_property
     def _by_last_name(self) -> dict[str, list[cst.Call]]:
@@ -124,8 +125,10 @@ class Calls:
 
     def own_nodes(self, function: cst.CSTNode) -> list[cst.CSTNode]:
         """What a function's body contains, bodies of nested functions and classes left out."""
-        body = function.body if isinstance(function, cst.FunctionDef | cst.ClassDef) else function
-        return list(descend(body, into_functions=False))
+        if function not in self._own:
+            body = function.body if isinstance(function, cst.FunctionDef | cst.ClassDef) else function
+            self._own[function] = list(descend(body, into_functions=False))
+        return self._own[function]
 
     def argument_of(self, call: cst.Call, function: cst.FunctionDef, parameter: Definition) -> cst.CSTNode | None:
         """The expression that a call passes for a parameter; `None` when stars or defaults hide it."""

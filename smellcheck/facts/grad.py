@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
@@ -161,12 +162,15 @@ class Grad:
 
     def _switched(self, function: cst.FunctionDef | None) -> bool:
         """Whether a bare `set_grad_enabled(...)` statement stands in the function, or at module level."""
-        for call in self._file.all(cst.Call):
-            if self._file.name(call.func) in _SWITCH and isinstance(self._file.parent(call), cst.Expr):
-                where = self._file.context.function(call)
-                if where is function or where is None:
-                    return True
-        return False
+        return function in self._switches or None in self._switches
+
+    @cached_property
+    def _switches(self) -> set[cst.FunctionDef | None]:
+        return {
+            self._file.context.function(call)
+            for call in self._file.all(cst.Call)
+            if self._file.name(call.func) in _SWITCH and isinstance(self._file.parent(call), cst.Expr)
+        }
 
     def _hooked(self, function: cst.FunctionDef) -> bool:
         owner = self._file.calls.class_of(function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -42,7 +43,7 @@ class Purpose:
     def in_test(self, node: cst.CSTNode) -> bool:
         """Whether the code at a node is there to test, benchmark, export or debug."""
         file = self._file
-        if self._is_test_file():
+        if self._is_test_file:
             return True
         function = file.context.function(node)
         if function is None and file.matches(_TRACES):
@@ -60,6 +61,7 @@ class Purpose:
             function = file.context.function(above) if above is not None else None
         return False
 
+    @cached_property
     def _is_test_file(self) -> bool:
         file = self._file
         if _TEST_PATH.search(file.path):

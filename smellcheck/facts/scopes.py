@@ -77,6 +77,7 @@ class Scopes:
         self.module = Scope(module, None)
         self._scopes: dict[cst.CSTNode, Scope] = {module: self.module}
         self._flows: dict[Scope, Reaching] = {}
+        self._around: dict[cst.CSTNode, Scope] = {}
         self.stored_attributes: dict[str, list[Definition]] = {}
         for kind in SCOPES[1:]:
             for node in tree.by_type.get(kind, ()):
@@ -93,14 +94,29 @@ class Scopes:
 
     def around(self, node: cst.CSTNode) -> Scope:
         """The scope in which a node is evaluated: that of a decorator or default is the function's surroundings."""
-        parents = self._tree.parent
+        found = self._around.get(node)
+        if found is None:
+            trail: list[cst.CSTNode] = []
+            found = self._climb(node, trail)
+            # What lies between a node and its scope is evaluated there too; a parameter is not its default.
+            self._around.update((passed, found) for passed in trail if type(passed) is not cst.Param)
+            self._around[node] = found
+        return found
+
+    def _climb(self, node: cst.CSTNode, trail: list[cst.CSTNode]) -> Scope:
+        parents, named = self._tree.parent, self._is_parameter_name(node)
         child, current = node, parents.get(node)
         while current is not None:
             if isinstance(current, cst.FunctionDef | cst.ClassDef | cst.Lambda):
-                if child is current.body or (isinstance(child, cst.Parameters) and self._is_parameter_name(node)):
+                if child is current.body or (named and isinstance(child, cst.Parameters)):
                     return self.scope(current)
             elif isinstance(current, SCOPES):
                 return self.scope(current)
+            if not named:
+                known = self._around.get(current)
+                if known is not None and type(current) is not cst.Param:
+                    return known
+                trail.append(current)
             child, current = current, parents.get(current)
         return self.module
 
