@@ -145,8 +145,9 @@ class File:
     def text_of(self, node: cst.CSTNode) -> str:
         """The source text of a node, without the comments and white space around it."""
         if node not in self._texts:
-            plain = isinstance(node, cst.Name) and not node.lpar
-            self._texts[node] = node.value if plain else self.module.code_for_node(node).strip()
+            if isinstance(node, cst.Name) and not node.lpar:
+                return node.value
+            self._texts[node] = self.module.code_for_node(node).strip()
         return self._texts[node]
 
     def names_in(self, node: cst.CSTNode) -> Iterator[cst.Name]:
