@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from .finding import Finding, Problem
 from .ignore import Suppressions
+from .sieve import is_active, parses
+from .sieve import wanted as sifted
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -34,17 +36,21 @@ def check(
     path: str = "",
     explicit: frozenset[str] = frozenset(),
     known: Mapping[str, str] | None = None,
+    *,
+    sieve: bool = True,
 ) -> Checked:
     """The findings of `rules` in a module's text.
 
     `path` decides what is test code and appears in problems; `explicit` names the rules that were asked for by
     name, whose `advice` is shown too; `known` gives every installed rule's family, so that a suppression of a name
-    that is none of them can be told.
+    that is none of them can be told. Without the `sieve` every rule looks at every file: the findings are the same.
     """
-    wanted = [rule for rule in rules if any(word in text for word in rule.imports)]
-    error = syntax_error(text, path)
-    if error is not None:
-        return Checked(problems=(error,))
+    wanted = sifted(text, rules) if sieve else rules
+    if wanted or not parses(text):
+        active, error = _looked_at(text, path)
+        if error is not None:
+            return Checked(problems=(error,))
+        wanted = wanted if active or not sieve else []
     found: list[Finding] = []
     problems: list[Problem] = []
     if wanted:
@@ -70,21 +76,20 @@ def check(
     return Checked(tuple(ordered), suppressed, tuple(problems))
 
 
-def syntax_error(text: str, path: str = "") -> Problem | None:
-    """What is wrong with a text that is not Python; LibCST's own message rarely says where."""
+def _looked_at(text: str, path: str = "") -> tuple[bool, Problem | None]:
+    """Whether a text does anything, or what is wrong with it; LibCST's own message rarely says where."""
     import warnings
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            return is_active(ast.parse(text)), None
     except SyntaxError as error:
-        return (
-            None if _newer_grammar(text) else Problem(path, "syntax-error", error.msg or "invalid syntax", error.lineno)
-        )
+        if _newer_grammar(text):
+            return True, None
+        return True, Problem(path, "syntax-error", error.msg or "invalid syntax", error.lineno)
     except ValueError as error:
-        return Problem(path, "syntax-error", str(error))
-    return None
+        return True, Problem(path, "syntax-error", str(error))
 
 
 def _newer_grammar(text: str) -> bool:

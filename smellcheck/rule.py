@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .finding import Level
+from .sieve import Triggers, groups
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -52,8 +53,7 @@ class Rule:
     nodes: tuple[type[cst.CSTNode], ...]
     #: Fully qualified callees; when given, only calls of these are passed.
     calls: frozenset[str]
-    #: A file that contains none of these words cannot smell of this.
-    imports: frozenset[str]
+    triggers: Triggers
     path: Path
 
     @property
@@ -67,12 +67,15 @@ def rule(
     imports: str,
     practice: Practice,
     calls: str | tuple[str, ...] = (),
+    words: str | tuple[str, ...] = (),
     level: Level = "warning",
     preview: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a generator function `check(node: NodeType, file: File)` a rule.
 
-    `imports` names the frameworks, separated by spaces, of which a file must mention at least one.
+    `imports` names the frameworks, separated by spaces, of which a file must mention at least one. `words` may name
+    more that a file must contain to smell, so that others need not be parsed: alternatives separated by spaces,
+    several groups of them in a tuple. A file that only binds data is never shown to a rule.
 
     Raises `TypeError` when the function's first parameter has no node type as annotation.
     """
@@ -81,6 +84,9 @@ def rule(
         module = check.__module__
         family, _, stem = module.rpartition(".")
         path = Path(check.__code__.co_filename)
+        callees = frozenset((calls,) if isinstance(calls, str) else calls)
+        # Whatever a name is imported as, its last part stands in the text.
+        named = (" ".join(callee.rpartition(".")[2] for callee in callees),) if callees else ()
         return Rule(
             name=stem.replace("_", "-"),
             family=family.rpartition(".")[2],
@@ -90,8 +96,10 @@ def rule(
             summary=(check.__globals__.get("__doc__") or "").strip(),
             check=check,
             nodes=_subscription(check),
-            calls=frozenset((calls,) if isinstance(calls, str) else calls),
-            imports=frozenset(imports.split()),
+            calls=callees,
+            triggers=Triggers(
+                frozenset(imports.split()), groups((*named, *((words,) if isinstance(words, str) else words)))
+            ),
             path=path,
         )
 

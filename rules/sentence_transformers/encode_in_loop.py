@@ -9,7 +9,7 @@ from smellcheck import Edit, File, Fix, Smell, rule
 _METHODS = {"encoder": {"encode", "encode_query", "encode_document"}, "cross-encoder": {"predict"}}
 
 
-@rule(imports="sentence_transformers", practice="hardware")
+@rule(imports="sentence_transformers", words="encode encode_query encode_document predict", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: kind(func, file) is not None)
     if each is None:

@@ -10,7 +10,11 @@ _PREDICTS = {"predict", "predict_proba", "predict_log_proba", "decision_function
 _TRANSFORMS = {"transform", "inverse_transform"}
 
 
-@rule(imports="sklearn xgboost lightgbm catboost", practice="hardware")
+@rule(
+    imports="sklearn xgboost lightgbm catboost",
+    words="predict predict_proba predict_log_proba decision_function score_samples transform inverse_transform",
+    practice="hardware",
+)
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: is_method(func, _PREDICTS | _TRANSFORMS, file))
     if each is None or each.call is None or each.item is None or feeds(each.call, file):

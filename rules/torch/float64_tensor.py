@@ -27,7 +27,11 @@ _COUNTS = re.compile(
 )
 
 
-@rule(imports="torch", practice="precision")
+@rule(
+    imports="torch",
+    words=("from_numpy tensor as_tensor double float64", "numpy pandas astype double float64"),
+    practice="precision",
+)
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     name = file.name(call.func)
     if (name is None and not is_double(call)) or file.matches(_SCIENCE) or file.context.in_test(call):

@@ -13,7 +13,7 @@ _CASTS = {"float", "long", "half", "double", "int", "squeeze", "unsqueeze", "vie
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 
-@rule(imports="torch", practice="hardware")
+@rule(imports="torch", words=("to cpu cuda", "for while"), practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     device = destination(call, file)
     if device is None or file.context.in_test(call):

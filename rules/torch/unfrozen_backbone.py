@@ -12,7 +12,7 @@ _WHOLE = {"module", "model", "_orig_mod", "net", "network"}
 _FREEZES = re.compile(r"requires_grad|freeze|frozen|peft|LoraConfig|get_peft_model|BitFit|lora|adapter", re.I)
 
 
-@rule(imports="torch", practice="freezing")
+@rule(imports="torch", words="parameters", practice="freezing")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     part = only_part(call) if file.values.kind(call) == "optimizer" else None
     model = whole_of(part, file) if part is not None else None

@@ -18,7 +18,7 @@ _GIVES = {
 }
 
 
-@rule(imports="transformers", practice="hardware")
+@rule(imports="transformers", words="pipeline *Pipeline", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: file.values.kind(func) == "pipeline")
     if each is None or not (file.items.is_text(each) or file.items.answers_one(call)):

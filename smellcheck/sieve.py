@@ -1,0 +1,90 @@
+"""Rules a file out before LibCST parses it, by its words and by CPython's own parser; a finding is never lost."""
+
+from __future__ import annotations
+
+import ast
+import re
+import symtable
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+_WORD = re.compile(r"\w+")
+#: What code that does anything holds; a file without is a table of data, however long.
+_ACTIVE = (ast.Call, ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.FunctionDef, ast.AsyncFunctionDef,
+           ast.Lambda, ast.ClassDef)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """What a file must contain for a rule to find anything in it."""
+
+    #: Pieces of text, one of which must occur: the frameworks that the rule is about.
+    imports: frozenset[str]
+    #: Groups of words; of each group one must occur. A word that begins with a star stands for every word that ends so.
+    words: tuple[frozenset[str], ...] = ()
+
+
+class Triggered(Protocol):
+    """Anything that says what it takes to trigger it: a rule, or what is known of it without loading it."""
+
+    @property
+    def triggers(self) -> Triggers:
+        """What a file must contain."""
+        ...
+
+
+T = TypeVar("T", bound=Triggered)
+
+
+def wanted(text: str, rules: Iterable[T]) -> list[T]:
+    """The rules that may find something in a text, as far as its words tell."""
+    named: dict[str, bool] = {}
+    found: set[str] | None = None
+    left = []
+    for rule in rules:
+        for word in rule.triggers.imports:
+            if word not in named:
+                named[word] = word in text
+        if not any(named[word] for word in rule.triggers.imports):
+            continue
+        if found is None and rule.triggers.words:
+            found = set(_WORD.findall(text))
+        if all(_occurs(group, found or set()) for group in rule.triggers.words):
+            left.append(rule)
+    return left
+
+
+def _occurs(group: frozenset[str], found: set[str]) -> bool:
+    if not group.isdisjoint(found):
+        return True
+    endings = tuple(word[1:] for word in group if word.startswith("*"))
+    return bool(endings) and any(word.endswith(endings) for word in found)
+
+
+def parses(text: str) -> bool:
+    """Whether a text surely is Python: CPython reads it and finds its names in order, which is cheaper than a tree."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            symtable.symtable(text, "<unknown>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def is_active(tree: ast.Module) -> bool:
+    """Whether a module does more than bind data: whether it calls, repeats or defines anything."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, _ACTIVE):
+            return True
+        todo += reversed(list(ast.iter_child_nodes(node)))
+    return False
+
+
+def groups(declared: Sequence[str]) -> tuple[frozenset[str], ...]:
+    """Groups of words from how a rule spells them: each a string of alternatives separated by spaces."""
+    return tuple(frozenset(group.split()) for group in declared)
