@@ -42,15 +42,8 @@ def child_fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
 
 
 _FUNCTIONS = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
-_NODES: dict[type, bool] = {}
-
-
-def is_node(kind: type) -> bool:
-    """Whether a type is one of LibCST's nodes; `isinstance` on its abstract bases costs ten times as much."""
-    known = _NODES.get(kind)
-    if known is None:
-        known = _NODES[kind] = issubclass(kind, cst.CSTNode)
-    return known
+#: What a field holds when it holds neither a node nor a sequence of nodes.
+_PLAIN = frozenset({str, bool, type(None), cst.MaybeSentinel})
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -58,12 +51,10 @@ def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     for name in child_fields(type(node)):
         value = getattr(node, name)
         kind = type(value)
-        if is_node(kind):
+        if kind is list or kind is tuple:
+            yield from value
+        elif kind not in _PLAIN:
             yield value
-        elif kind is list or kind is tuple:
-            for child in value:
-                if is_node(type(child)):
-                    yield child
 
 
 def descend(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTNode]:
@@ -79,10 +70,10 @@ def descend(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.C
         for name in reversed(child_fields(kind)):
             value = getattr(current, name)
             held = type(value)
-            if is_node(held):
+            if held is list or held is tuple:
+                stack.extend(reversed(value))
+            elif held not in _PLAIN:
                 stack.append(value)
-            elif held is list or held is tuple:
-                stack.extend([child for child in reversed(value) if is_node(type(child))])
 
 
 class Tree:
@@ -103,14 +94,13 @@ class Tree:
             for name in child_fields(kind):
                 value = getattr(node, name)
                 held = type(value)
-                if is_node(held):
+                if held is list or held is tuple:
+                    for child in value:
+                        parent[child] = node
+                    below += value
+                elif held not in _PLAIN:
                     parent[value] = node
                     below.append(value)
-                elif held is list or held is tuple:
-                    for child in value:
-                        if is_node(type(child)):
-                            parent[child] = node
-                            below.append(child)
             below.reverse()
             stack.extend(below)
 

@@ -7,6 +7,7 @@ import libcst as cst
 import pytest
 
 from smellcheck.facts.nodes import parse
+from smellcheck.facts.tree import Tree, descend
 
 KINDS = [kind for kind in vars(cst).values() if isinstance(kind, type) and issubclass(kind, cst.CSTNode)]
 TEXT = "@f\nasync def g(a, *b, c=1):\n    x = [i for i in b if not i]  # why\n    return (x[1:2] + -c, f'{a!r}', *b)\n"
@@ -40,3 +41,12 @@ def test_nodes_made_by_hand_are_still_validated() -> None:
         parse("x = (")
     with pytest.raises(cst.CSTValidationError):
         cst.Name("")
+
+
+def test_fields_hold_nodes_sequences_of_nodes_or_plain_values() -> None:
+    text = TEXT + "from a.b import *\nwith a as b, (c): pass\ntry: del x\nexcept* E as e: raise e from None\n"
+    text += "match a:\n    case {'k': [1, *_], **r} | C(x, y=2) if z: global q\nlambda a, /, *b, c=1, **k: not a\n"
+    below = [node for node in descend(parse(text)) if not isinstance(node, cst.CSTNode)]
+    assert not below
+    walked = set(map(id, descend(parsed := parse(text))))
+    assert {id(node) for node in Tree(parsed).order} == walked
