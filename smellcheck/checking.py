@@ -13,7 +13,7 @@ from .console import Progress, look_of, say, say_bytes, tell
 from .report import Look, Report, render
 from .report.diff import render as render_diff
 from .report.footer import footer, statistics
-from .run import Options, run, run_text
+from .run import CACHE_NAME, Options, run, run_text
 from .selection import Layer
 
 
@@ -45,6 +45,7 @@ class Call:
             overrides["exclude"] = ()
         chosen = Chosen(cwd, cwd / given["config"] if given["config"] else None, given["isolated"], overrides)
         settings = resolver(chosen)(cwd)
+        cache = None if given["no_cache"] else given["cache_dir"] or settings.root / CACHE_NAME
         outputs = given["outputs"] or ((settings.output_format, None),)
         options = Options(
             chosen,
@@ -52,6 +53,8 @@ class Call:
             exclude=(*given["exclude"], *given["extend_exclude"]),
             diff=given["diff"],
             pages=any(form == "sarif" for form, _ in outputs),
+            cache=cache,
+            cache_named=given["cache_dir"] is not None,
         )
         rest = ("statistics", "exit_zero", "exit_non_zero_on_fix", "stdin_filename", "quiet", "color")
         return cls(options, outputs, settings.fix, **{name: given[name] for name in rest})

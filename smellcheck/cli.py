@@ -103,7 +103,15 @@ _OPTIONS: Sequence[Decorator] = (
     _flag("exit-zero", "Exit 0 even when there are findings.", "-e"),
     _flag("exit-non-zero-on-fix", "Exit 1 when something was fixed."),
     click.option("-j", "--jobs", callback=_jobs, metavar="N", help="How many processes to use; `auto` chooses."),
-    _flag("no-cache", "Read and write no cache.", "-n"),
+    click.option(
+        "--no-cache", "-n", is_flag=True, envvar="SMELLCHECK_NO_CACHE", help="Neither read nor write the cache."
+    ),
+    click.option(
+        "--cache-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="SMELLCHECK_CACHE_DIR",
+        help="Where to keep what was found; `.smellcheck_cache` beside the configuration unless given.",
+    ),
     click.option("--stdin-filename", metavar="PATH", help="The name of what is read when the path is `-`."),
     _flag("quiet", "Print findings and errors only.", "-q"),
     click.option("--color", type=click.Choice(("auto", "always", "never")), default="auto", help="When to colour."),
@@ -140,7 +148,7 @@ for _command in commands.COMMANDS:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
-    from .plugins import PluginError
+    from .rule import PluginError
 
     try:
         code = command.main(args, prog_name="smellcheck", standalone_mode=False)

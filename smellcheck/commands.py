@@ -191,4 +191,21 @@ def bench(names: tuple[str, ...], protocol: str, bundle: Path | None, **given: A
     return command.run(command.targets(pages, out), protocol=chosen, **given)
 
 
-COMMANDS = (rule, rules, config, test, new, bench)
+@click.command()
+@click.option("--cache-dir", type=click.Path(path_type=Path, file_okay=False), envvar="SMELLCHECK_CACHE_DIR")
+def clean(cache_dir: Path | None) -> int:
+    """Remove the cache of the project around the current directory."""
+    from .cache import clear
+    from .config import Chosen, resolver
+    from .run import CACHE_NAME
+
+    directory = cache_dir or resolver(Chosen(Path.cwd()))(Path.cwd()).root / CACHE_NAME
+    if clear(directory):
+        say(f"removed {relative(directory)}\n", sys.stderr)
+    elif directory.exists():
+        tell(f"{relative(directory)} is no cache of smellcheck")
+        return 2
+    return 0
+
+
+COMMANDS = (rule, rules, config, test, new, bench, clean)

@@ -12,14 +12,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from .rule import PRACTICES, Rule
+from .rule import PRACTICES, PluginError, Rule
+
+__all__ = ["PluginError", "load", "rule_of", "rules"]
 
 GROUP = "smellcheck.rules"
 _NAME = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)+$")
-
-
-class PluginError(Exception):
-    """A rule package could not be loaded whole; the message says which and why."""
 
 
 @cache

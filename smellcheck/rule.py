@@ -38,6 +38,10 @@ PRACTICES: tuple[str, ...] = get_args(Practice)
 Check = Callable[..., Iterator["Smell"]]
 
 
+class PluginError(Exception):
+    """A rule package could not be loaded whole; the message says which and why."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """A check and what it subscribes to; its name and family are those of its file and folder."""

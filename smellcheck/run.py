@@ -6,22 +6,25 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import pool
 from .config import Chosen, ConfigError, Settings, locate, resolver
 from .discover import Target, covers, discover, is_excluded, show
 from .finding import LEVELS, Finding, Problem, SafetyName
 from .report import Card, Report
 from .selection import NOTHING, Layer, Selection, SelectorError, choose, ignored
-from .single import Job, Outcome, analyse, told, unfixed
+from .single import Job, Outcome, analyse, recall, told, unfixed
 
 if TYPE_CHECKING:
+    from .cache import Cache
+    from .manifest import Known
     from .rule import Rule
 
 #: Below both, sharing out costs more than it saves.
 SMALL_FILES, SMALL_BYTES = 32, 200_000
+CACHE_NAME = ".smellcheck_cache"
 
 Progress = Callable[[int, int], None]
 
@@ -38,6 +41,9 @@ class Options:
     diff: bool = False
     #: Whether the report is to carry the rules' pages.
     pages: bool = False
+    #: Where to remember what was found; only a place that the command line names may be a link.
+    cache: Path | None = None
+    cache_named: bool = False
     progress: Progress = field(default=lambda _done, _of: None)
 
 
@@ -52,7 +58,7 @@ def run(paths: Sequence[str], options: Options) -> Report:
     problems = dict.fromkeys(found.problems)
     tasks = [(target, plan.job(target, problems)) for target in found.targets]
     targets = [target for target, job in tasks if job is not None]
-    outcomes = _do([job for _, job in tasks if job is not None], plan.settings.jobs, options.progress)
+    outcomes = _do([job for _, job in tasks if job is not None], plan, options.progress)
     return plan.report(targets, outcomes, problems)
 
 
@@ -72,7 +78,7 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
     except SourceError as error:
         return plan.report([target], [Outcome(problems=(told(error, target.shown),))], {}), data
     job = replace(plan.settled_job(target), text=source.text)
-    (outcome,) = _do([job], 1, options.progress)
+    (outcome,) = _do([job], plan, options.progress)
     try:
         mended = source.encode(outcome.change[1]) if outcome.change else data
     except SourceError as error:
@@ -85,17 +91,23 @@ class _Plan:
     """What is settled before the first file is opened."""
 
     options: Options
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule | Known]
     #: Of the current directory: they say how the run as a whole goes.
     settings: Settings
     select: Callable[[Settings], Selection]
+    cache: Cache | None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether these are the rules themselves, and not just what is known of them."""
+        from .manifest import Known
+
+        return not any(isinstance(rule, Known) for rule in self.rules)
 
     @classmethod
     def make(cls, options: Options) -> _Plan:
-        from . import plugins
-
         settings = resolver(options.chosen)(options.chosen.cwd)
-        rules = plugins.rules()
+        cached, rules = _rules(options)
         # Whatever is wrong here, the command line said.
         choose(NOTHING, options.selectors, rules, preview=True)
 
@@ -108,7 +120,7 @@ class _Plan:
                 raise _located(error, settings) from error
 
         select(settings)
-        return cls(options, rules, settings, select)
+        return cls(options, rules, settings, select, cached)
 
     def job(self, target: Target, problems: dict[Problem, None]) -> Job | None:
         """What to do with a file; nothing, and a problem, when its configuration is wrong."""
@@ -161,10 +173,30 @@ class _Plan:
         )
 
     def cards(self, names: frozenset[str]) -> Iterator[Card]:
+        from .manifest import Known
+
         for rule in self.rules if self.options.pages else ():
-            if rule.name in names:
+            if not isinstance(rule, Known) and rule.name in names:
                 page = rule.page.read_text(encoding="utf-8")
                 yield Card(rule.name, rule.family, rule.practice, rule.level, rule.summary, page)
+
+
+def _rules(options: Options) -> tuple[Cache | None, Sequence[Rule | Known]]:
+    """The cache, if there is to be one, and the installed rules: loaded only where nobody has noted them."""
+    cached, known = None, None
+    if options.cache is not None:
+        from .cache import Cache
+
+        cached = Cache.at(options.cache, follow=options.cache_named)
+        known = cached.rules() if cached is not None and not options.pages else None
+    if known is not None:
+        return cached, known
+    from . import plugins
+
+    rules = plugins.rules()
+    if cached is not None:
+        cached.keep_rules(rules)
+    return cached, rules
 
 
 def _located(error: SelectorError, settings: Settings) -> ConfigError:
@@ -185,7 +217,7 @@ def _order(finding: Finding) -> tuple[str, int, int, str, int]:
     return finding.path, finding.range.line, finding.range.column, finding.rule, finding.end
 
 
-def _do(jobs: Sequence[Job], workers: int, progress: Progress) -> list[Outcome]:
+def _do(jobs: Sequence[Job], plan: _Plan, progress: Progress) -> list[Outcome]:
     finished = 0
 
     def done() -> None:
@@ -193,20 +225,38 @@ def _do(jobs: Sequence[Job], workers: int, progress: Progress) -> list[Outcome]:
         finished += 1
         progress(finished, len(jobs))
 
-    if not jobs:
-        return []
-    weights = [_weight(job) for job in jobs]
+    cached = plan.cache
+    outcomes = [recall(job, cached) if cached is not None else None for job in jobs]
+    finished = len(jobs) - outcomes.count(None)
+    missing = [job for job, outcome in zip(jobs, outcomes, strict=True) if outcome is None]
+    found = iter(_share_out(missing, plan, done) if missing else ())
+    whole = [next(found) if outcome is None else outcome for outcome in outcomes]
+    if cached is not None:
+        for known, outcome in zip(outcomes, whole, strict=True):
+            if known is None:
+                cached.put(outcome)
+        cached.save()
+    return whole
+
+
+def _share_out(jobs: Sequence[Job], plan: _Plan, done: Callable[[], None]) -> list[Outcome]:
+    from . import pool
+
+    work = partial(analyse, known=() if plan.loaded else plan.rules)
+    weights, workers = [_weight(job) for job in jobs], plan.settings.jobs
     crew = workers or pool.processors()
     if workers < 2 and len(jobs) < SMALL_FILES and sum(weights) < SMALL_BYTES:
         if not pool.FORKS:
-            return pool.in_turn(jobs, analyse, done)
+            return pool.in_turn(jobs, work, done)
         # Even a single file may hang or end the process that checks it, and a fork costs milliseconds.
         crew = 1
-    # Imported once here, the parser and the engine need not be imported by every process that is forked.
-    from . import file, mend  # noqa: F401
-
     crew = min(crew, len(jobs))
-    return pool.share_out(jobs, analyse, _died, workers=crew, weights=weights, done=done)
+    if plan.loaded or crew > 1:
+        # Imported once here, parser, engine and rules need not be imported by every process that is forked.
+        from . import file, mend, plugins  # noqa: F401
+
+        plugins.rules()
+    return pool.share_out(jobs, work, _died, workers=crew, weights=weights, done=done)
 
 
 def _weight(job: Job) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .config import did_you_mean
 
 if TYPE_CHECKING:
+    from .manifest import Known
     from .rule import Rule
 
 #: Told by the engine itself, about comments and not about code; selected and ignored like any rule.
@@ -49,7 +50,7 @@ class Selection:
     withheld: tuple[str, ...] = ()
 
 
-def choose(config: Layer, command: Layer, rules: Sequence[Rule], *, preview: bool) -> Selection:
+def choose(config: Layer, command: Layer, rules: Sequence[Rule | Known], *, preview: bool) -> Selection:
     """Weigh the selectors of a configuration and of the command line, whose `select` replaces the former's.
 
     Raises `SelectorError` for a selector that names no rule, family or practice.
@@ -81,7 +82,7 @@ def choose(config: Layer, command: Layer, rules: Sequence[Rule], *, preview: boo
     return Selection(names, frozenset(explicit & names), () if preview else tuple(sorted(asked & on_trial)))
 
 
-def ignored(option: str, selectors: Sequence[str], rules: Sequence[Rule]) -> frozenset[str]:
+def ignored(option: str, selectors: Sequence[str], rules: Sequence[Rule | Known]) -> frozenset[str]:
     """The names that the selectors of a list name together.
 
     Raises `SelectorError` for a selector that names no rule, family or practice.
@@ -96,7 +97,7 @@ def _statements(layer: Layer) -> Iterator[tuple[Option, str]]:
     yield from (("ignore", selector) for selector in layer.ignore)
 
 
-def _kinds(rules: Sequence[Rule]) -> Mapping[str, frozenset[str]]:
+def _kinds(rules: Sequence[Rule | Known]) -> Mapping[str, frozenset[str]]:
     """Everything that selects, with the names it stands for."""
     groups: dict[str, set[str]] = {"all": set()}
     for name, family, practice in [

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import symtable
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import ast
 
 _WORD = re.compile(r"\w+")
 #: What code that does anything holds; a file without is a table of data, however long.
-_ACTIVE = (ast.Call, ast.For, ast.AsyncFor, ast.While, ast.comprehension, ast.FunctionDef, ast.AsyncFunctionDef,
-           ast.Lambda, ast.ClassDef)  # fmt: skip
+_ACTIVE = frozenset({
+    "Call", "For", "AsyncFor", "While", "comprehension", "FunctionDef", "AsyncFunctionDef", "Lambda", "ClassDef",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def _occurs(group: frozenset[str], found: set[str]) -> bool:
 
 def parses(text: str) -> bool:
     """Whether a text surely is Python: CPython reads it and finds its names in order, which is cheaper than a tree."""
+    import symtable
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -76,12 +80,14 @@ def parses(text: str) -> bool:
 
 def is_active(tree: ast.Module) -> bool:
     """Whether a module does more than bind data: whether it calls, repeats or defines anything."""
+    from ast import iter_child_nodes
+
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
-        if isinstance(node, _ACTIVE):
+        if type(node).__name__ in _ACTIVE:
             return True
-        todo += reversed(list(ast.iter_child_nodes(node)))
+        todo += reversed(list(iter_child_nodes(node)))
     return False
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .finding import Finding, Problem, SafetyName
+from .sieve import parses, wanted
 
 if TYPE_CHECKING:
+    from .cache import Cache
     from .engine import Checked
+    from .manifest import Known
+    from .rule import Rule
     from .source import SourceError
+
+
+#: What every comment that suppresses holds; all such comments are judged.
+TRIGGER = "smellcheck:"
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,18 @@ class Job:
     #: The text itself, when it stands in no file.
     text: str | None = None
 
+    def key(self, data: bytes, others: Iterable[bytes] = ()) -> str:
+        """A digest of all that a check of a file with these bytes depends on, beside the rules and ourselves.
+
+        `others` are digests of what other files of the project say, where this one is judged by it.
+        """
+        digest = blake2b(digest_size=16)
+        parts = (self.shown, "\0".join(sorted(self.names)), "\0".join(sorted(self.explicit)))
+        for part in (*(text.encode("utf-8", "surrogatepass") for text in parts), data, *others):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -42,19 +63,24 @@ class Outcome:
     text: str = ""
     #: The texts before and after fixing, when they differ.
     change: tuple[str, str] | None = None
+    #: What it may be remembered by: the key of the very bytes that were looked at.
+    key: str = ""
 
 
-def analyse(job: Job) -> Outcome:
-    """Check or fix one file; never raises."""
+def analyse(job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
+    """Check or fix one file; never raises.
+
+    With what is `known` of the installed rules, they are loaded only for a file that one of them may smell in.
+    """
     from .source import Source, SourceError
 
     if job.text is not None:
-        return examine(job.text, job)
+        return examine(job.text, job, known)
     try:
         source = Source.read(job.path)
     except SourceError as error:
         return Outcome(problems=(told(error, job.shown),))
-    outcome = examine(source.text, job)
+    outcome = replace(examine(source.text, job, known), key=job.key(source.data))
     if outcome.change is None or not job.write:
         return outcome
     try:
@@ -62,6 +88,22 @@ def analyse(job: Job) -> Outcome:
     except SourceError as error:
         return unfixed(source.text, job, error)
     return outcome
+
+
+def recall(job: Job, cache: Cache) -> Outcome | None:
+    """What an earlier run found in a file, if it is as it was and there is nothing to fix in it."""
+    from .source import Source, SourceError, bytes_of
+
+    if job.text is not None:
+        return None
+    try:
+        data = bytes_of(job.path)
+        outcome = cache.get(job.key(data))
+        if outcome is None or any(found.fix and found.fix.safety in job.safety for found in outcome.findings):
+            return None
+        return replace(outcome, text=Source.decode(data).text) if outcome.findings else outcome
+    except SourceError:
+        return None
 
 
 def unfixed(text: str, job: Job, error: SourceError) -> Outcome:
@@ -75,17 +117,25 @@ def told(error: SourceError, shown: str) -> Problem:
     return Problem(shown, error.kind, error.message, error.line)
 
 
-def examine(text: str, job: Job) -> Outcome:
+def examine(text: str, job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
     """Check or fix a text; never raises."""
+    if known and TRIGGER not in text:
+        selected = [rule for rule in known if rule.name in job.names]
+        if not wanted(text, selected) and parses(text):
+            return Outcome()
+    return _examine(text, job)
+
+
+def _examine(text: str, job: Job) -> Outcome:
     from . import plugins
     from .engine import check
     from .mend import fix
 
-    known = {rule.name: rule.family for rule in plugins.rules()}
+    families = {rule.name: rule.family for rule in plugins.rules()}
     rules = [rule for rule in plugins.rules() if rule.name in job.names]
     try:
         if not job.safety:
-            return _outcome(check(text, rules, job.shown, job.explicit, known), text, job)
+            return _outcome(check(text, rules, job.shown, job.explicit, families), text, job)
         mended = fix(
             text,
             rules,
@@ -93,7 +143,7 @@ def examine(text: str, job: Job) -> Outcome:
             job.explicit,
             job.safety,
             lambda found: found.rule in job.names,
-            known=known,
+            known=families,
         )
         outcome = _outcome(mended.checked, mended.text, job)
         problems = tuple(dict.fromkeys((*outcome.problems, *_located(mended.problems, job))))

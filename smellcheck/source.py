@@ -54,8 +54,7 @@ class Source:
 
         Raises `SourceError` when it cannot be read, decoded, or is larger than `limit` bytes.
         """
-        with _told():
-            return cls.decode(_read(path, limit), path)
+        return cls.decode(bytes_of(path, limit), path)
 
     @classmethod
     def decode(cls, data: bytes, path: Path | None = None) -> Source:
@@ -115,6 +114,12 @@ class Source:
             # To replace one name of several would part it from the others.
             if info.st_nlink > 1 or not _replace(target, self.data, data, info):
                 _overwrite(target, self.data, data)
+
+
+def bytes_of(path: Path, limit: int = LIMIT) -> bytes:
+    """What a regular file holds; raises `SourceError`."""
+    with _told():
+        return _read(path, limit)
 
 
 @contextmanager

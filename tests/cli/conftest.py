@@ -51,6 +51,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample_rules: tuple[
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     (tmp_path / "work").mkdir()
+    # The rules are not those that are installed.
+    monkeypatch.setenv("SMELLCHECK_NO_CACHE", "1")
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(plugins, "rules", lambda: sample_rules)
 

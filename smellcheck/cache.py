@@ -1,0 +1,215 @@
+"""What earlier runs found, by the content of files: a run where nothing changed parses nothing and loads no rule."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from . import manifest
+from .finding import Finding, Problem, Range, TextEdit, TextFix
+from .single import Outcome
+
+if TYPE_CHECKING:
+    from .manifest import Known
+    from .rule import Rule
+
+#: Days after which what nobody asked for is dropped.
+KEPT = 30
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache directory of smellcheck: https://bford.info/cachedir/\n"
+_MANIFEST = "rules.json"
+#: What is found again in the same content; everything else may have passed.
+_LASTING = ("syntax-error",)
+
+
+@dataclass
+class _Shard:
+    """The entries whose keys begin alike: one file."""
+
+    lines: dict[str, tuple[int, str]] = field(default_factory=dict)
+    changed: bool = False
+
+
+class Cache:
+    """One directory of entries. Every failure to read is a miss, every failure to write is passed over.
+
+    An entry is a line with a digest of its own; files are replaced whole, so that runs side by side never see half
+    of one: at worst one forgets what the other found. Nothing in an entry is ever executed.
+    """
+
+    def __init__(self, directory: Path, fingerprint: str) -> None:
+        self._directory = directory
+        self._home = directory / fingerprint
+        self._shards: dict[str, _Shard] = {}
+        self._today = int(time.time() // 86_400)
+
+    @classmethod
+    def at(cls, directory: Path, *, follow: bool = False) -> Cache | None:
+        """The cache in a directory; `None` where there can be none.
+
+        Only `follow` lets the directory be a link: a repository must not choose where we write.
+        """
+        if directory.is_symlink() and not follow:
+            return None
+        fingerprint = manifest.fingerprint()
+        return None if fingerprint is None else cls(directory, fingerprint)
+
+    # -- the rules ---------------------------------------------------------------------------------
+
+    def rules(self) -> tuple[Known, ...] | None:
+        """The installed rules, as a run of the same rules has left them."""
+        text = _read(self._home / _MANIFEST)
+        if text is None:
+            return None
+        try:
+            digest, _, known = text.partition(" ")
+            return manifest.read(known) if digest == _sum(known) else None
+        except (ValueError, RecursionError):
+            return None
+
+    def keep_rules(self, rules: Sequence[Rule]) -> None:
+        """Note the installed rules."""
+        if self._make():
+            known = manifest.written(rules)
+            _write(self._home / _MANIFEST, f"{_sum(known)} {known}")
+
+    # -- the files -----------------------------------------------------------------------------------
+
+    def get(self, key: str) -> Outcome | None:
+        """What was found, if it is known."""
+        shard = self._shard(key)
+        day, line = shard.lines.get(key, (0, ""))
+        outcome = _decoded(line) if line else None
+        if outcome is not None and day != self._today:
+            shard.lines[key] = (self._today, line)
+            # To be told apart from what nobody needs, an entry need not be touched every day.
+            shard.changed |= self._today - day > KEPT // 4
+        return outcome
+
+    def put(self, outcome: Outcome) -> None:
+        """Remember what was found, unless it may be otherwise next time."""
+        lasting = all(problem.kind in _LASTING for problem in outcome.problems)
+        if outcome.key and outcome.change is None and lasting:
+            shard = self._shard(outcome.key)
+            shard.lines[outcome.key] = (self._today, _encoded(outcome))
+            shard.changed = True
+
+    def save(self) -> None:
+        """Write what has changed, and drop what is old."""
+        changed = {name: shard for name, shard in self._shards.items() if shard.changed}
+        if not changed or not self._make():
+            return
+        for name, shard in changed.items():
+            path = self._home / f"{name}.txt"
+            # What another run has written meanwhile is kept.
+            lines = {**self._read_lines(path), **shard.lines}
+            text = (f"{key} {day} {line}\n" for key, (day, line) in lines.items() if self._today - day <= KEPT)
+            _write(path, "".join(text))
+        self._prune()
+
+    def _shard(self, key: str) -> _Shard:
+        name = key[0]
+        if name not in self._shards:
+            self._shards[name] = _Shard(self._read_lines(self._home / f"{name}.txt"))
+        return self._shards[name]
+
+    @staticmethod
+    def _read_lines(path: Path) -> dict[str, tuple[int, str]]:
+        lines = {}
+        for line in (_read(path) or "").split("\n"):
+            key, _, rest = line.partition(" ")
+            day, _, entry = rest.partition(" ")
+            if day.isdecimal() and day.isascii() and len(day) < 9:
+                lines[key] = (int(day), entry)
+        return lines
+
+    # -- the directory -----------------------------------------------------------------------------
+
+    def _make(self) -> bool:
+        """Make the directory one that no tool backs up or commits."""
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        for name, text in ((".gitignore", "# Made by smellcheck.\n*\n"), ("CACHEDIR.TAG", _TAG)):
+            if not os.path.lexists(self._directory / name):
+                _write(self._directory / name, text)
+        return not self._home.is_symlink()
+
+    def _prune(self) -> None:
+        """Drop what other versions and other rules have left, once nobody uses it."""
+        with suppress(OSError):
+            os.utime(self._home / _MANIFEST)
+        with suppress(OSError):
+            for home in os.scandir(self._directory):
+                if home.is_dir(follow_symlinks=False) and home.name != self._home.name:
+                    age = time.time() - os.stat(os.path.join(home.path, _MANIFEST)).st_mtime
+                    if age > KEPT * 86_400:
+                        shutil.rmtree(home.path, ignore_errors=True)
+
+
+def clear(directory: Path) -> bool:
+    """Remove a cache directory, if it is one."""
+    if directory.is_symlink() or not (directory / "CACHEDIR.TAG").is_file():
+        return False
+    shutil.rmtree(directory)
+    return True
+
+
+def _read(path: Path) -> str | None:
+    # Neither a link nor a pipe that somebody has put there.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            return file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    staged = path.with_name(f"{path.name}.{token_hex(6)}.tmp")
+    try:
+        staged.write_text(text, encoding="utf-8", newline="")
+        os.replace(staged, path)
+    except OSError:
+        with suppress(OSError):
+            staged.unlink()
+
+
+def _sum(entry: str) -> str:
+    return blake2b(entry.encode(), digest_size=8).hexdigest()
+
+
+def _encoded(outcome: Outcome) -> str:
+    findings = [asdict(finding) for finding in outcome.findings]
+    entry = json.dumps([findings, [asdict(problem) for problem in outcome.problems], outcome.suppressed])
+    return f"{_sum(entry)} {entry}"
+
+
+def _decoded(line: str) -> Outcome | None:
+    """The outcome in a line; `None` when it is not whole."""
+    digest, _, entry = line.partition(" ")
+    if digest != _sum(entry):
+        return None
+    try:
+        findings, problems, suppressed = json.loads(entry)
+        return Outcome(
+            tuple(_finding(each) for each in findings), tuple(Problem(**each) for each in problems), int(suppressed)
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _finding(stored: dict[str, Any]) -> Finding:
+    fix = stored["fix"]
+    if fix is not None:
+        fix = TextFix(fix["title"], fix["safety"], tuple(TextEdit(**edit) for edit in fix["edits"]))
+    return Finding(**{**stored, "range": Range(**stored["range"]), "fix": fix})

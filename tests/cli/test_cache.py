@@ -1,0 +1,219 @@
+"""A second run finds the same without looking, and is never deceived."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from smellcheck.cache import Cache
+from smellcheck.finding import Problem
+from smellcheck.single import Outcome
+
+WASTE = (
+    "import torch\n\n\ndef f(opt):\n    model = torch.nn.Linear(1, 1)\n    model.eval()\n    return model(opt).item()\n"
+)
+CLEAN = "import os\n"
+HEAVY = {"libcst", "rich", "astroid", "smellcheck.engine", "smellcheck.file", "smellcheck.plugins", "smellcheck_rules"}
+SHOW = """
+import sys
+from smellcheck.cli import main
+code = main(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SMELLCHECK_NO_CACHE")
+    monkeypatch.delenv("SMELLCHECK_CACHE_DIR", raising=False)
+
+
+def smellcheck(*args: str, cwd: Path) -> tuple[int, dict, set[str]]:
+    command = [sys.executable, "-c", SHOW, "check", "--output-format", "json", *args]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1, 2), done.stderr
+    return done.returncode, json.loads(done.stdout), set(done.stderr.split())
+
+
+@pytest.fixture
+def project(work: Path) -> Path:
+    (work / "waste.py").write_text(WASTE)
+    (work / "clean.py").write_text(CLEAN)
+    (work / "broken.py").write_text("def f(:\n")
+    return work
+
+
+def entries(project: Path) -> list[Path]:
+    return sorted((project / ".smellcheck_cache").glob("*/*.txt"))
+
+
+def test_a_run_where_nothing_changed_loads_nothing_and_says_the_same(project: Path) -> None:
+    code, first, _ = smellcheck(cwd=project)
+    assert code == 2
+    assert [finding["rule"] for finding in first["findings"]] == ["missing-no-grad"]
+    assert first["findings"][0]["fix"]
+    again, second, modules = smellcheck(cwd=project)
+    assert (again, second) == (code, first)
+    assert not modules & HEAVY
+
+
+def test_one_file_that_cannot_smell_loads_nothing(project: Path) -> None:
+    smellcheck("waste.py", cwd=project)
+    (project / "new.py").write_text("import os\nprint(os)\n")
+    code, told, modules = smellcheck("new.py", cwd=project)
+    assert (code, told["findings"]) == (0, [])
+    assert not modules & HEAVY
+
+
+def test_the_directory_is_for_no_other_tool(project: Path) -> None:
+    smellcheck(cwd=project)
+    home = project / ".smellcheck_cache"
+    assert (home / ".gitignore").read_text().endswith("*\n")
+    assert (home / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+    assert smellcheck(cwd=project)[1]["summary"]["files"] == 3
+
+
+def test_content_counts_and_time_does_not(project: Path) -> None:
+    smellcheck(cwd=project)
+    times = os.stat(project / "waste.py")
+    (project / "waste.py").write_text(WASTE.replace(".item()", ".grad_fn"))
+    os.utime(project / "waste.py", ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert smellcheck(cwd=project)[1]["findings"] == []
+    (project / "waste.py").write_text(WASTE)
+    os.utime(project / "waste.py", (0, 0))
+    _, told, modules = smellcheck(cwd=project)
+    assert len(told["findings"]) == 1
+    assert not modules & HEAVY
+
+
+def test_selection_and_name_are_part_of_the_key(project: Path) -> None:
+    smellcheck(cwd=project)
+    assert smellcheck("--ignore", "missing-no-grad", cwd=project)[1]["findings"] == []
+    (project / "test_waste.py").write_text("import pytest\n" + WASTE)
+    (project / "waste_again.py").write_text("import pytest\n" + WASTE)
+    found = [finding["path"] for finding in smellcheck(cwd=project)[1]["findings"]]
+    assert found == ["waste.py", "waste_again.py"]
+
+
+def test_a_fix_goes_through_the_cache(project: Path) -> None:
+    smellcheck(cwd=project)
+    smellcheck("--fix", cwd=project)
+    assert "no_grad" in (project / "waste.py").read_text()
+    _, told, _ = smellcheck("--fix", cwd=project)
+    assert told["findings"] == []
+    assert told["summary"]["fixed"] == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_corrupt_is_a_miss(project: Path, seed: int) -> None:
+    _, first, _ = smellcheck("waste.py", "broken.py", cwd=project)
+    chance = random.Random(seed)
+    for path in [*entries(project), *(project / ".smellcheck_cache").glob("*/rules.json")]:
+        data = bytearray(path.read_bytes())
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        path.write_bytes(bytes(data[: chance.choice([len(data), len(data) // 2, 0])]))
+    assert smellcheck("waste.py", "broken.py", cwd=project)[1] == first
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", '[{"name": 1}]', "null", "\xff", "[" * 100_000])
+def test_a_manifest_that_is_none_is_a_miss(project: Path, text: str) -> None:
+    _, first, _ = smellcheck("waste.py", cwd=project)
+    (manifest,) = (project / ".smellcheck_cache").glob("*/rules.json")
+    manifest.write_text(text, encoding="latin-1")
+    for path in entries(project):
+        path.unlink()
+    assert smellcheck("waste.py", cwd=project)[1] == first
+
+
+def test_runs_side_by_side_agree(project: Path) -> None:
+    for number in range(8):
+        (project / f"waste{number}.py").write_text(WASTE + f"# {number}\n")
+    with ThreadPoolExecutor(4) as pool:
+        told = [told for _, told, _ in pool.map(lambda _: smellcheck(cwd=project), range(5))]
+    assert all(one == told[0] for one in told)
+    assert len(told[0]["findings"]) == 9
+    assert not list((project / ".smellcheck_cache").glob("**/*.tmp"))
+
+
+def test_a_link_is_not_followed_unless_named(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (project / ".smellcheck_cache").symlink_to(tmp_path / "elsewhere")
+    assert len(smellcheck(cwd=project)[1]["findings"]) == 1
+    assert not list((tmp_path / "elsewhere").iterdir())
+    smellcheck("--cache-dir", ".smellcheck_cache", cwd=project)
+    assert list((tmp_path / "elsewhere").iterdir())
+
+
+def test_without_and_elsewhere(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smellcheck("--no-cache", cwd=project)
+    assert not (project / ".smellcheck_cache").exists()
+    monkeypatch.setenv("SMELLCHECK_CACHE_DIR", str(tmp_path / "there"))
+    smellcheck(cwd=project)
+    assert not (project / ".smellcheck_cache").exists()
+    assert (tmp_path / "there" / "CACHEDIR.TAG").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_where_nothing_can_be_written_nothing_is_kept(project: Path) -> None:
+    project.chmod(0o555)
+    try:
+        assert len(smellcheck(cwd=project)[1]["findings"]) == 1
+    finally:
+        project.chmod(0o755)
+
+
+def test_a_file_in_its_place_is_left_alone(project: Path) -> None:
+    (project / ".smellcheck_cache").write_text("mine")
+    assert len(smellcheck(cwd=project)[1]["findings"]) == 1
+    assert (project / ".smellcheck_cache").read_text() == "mine"
+
+
+def test_old_entries_are_dropped(tmp_path: Path) -> None:
+    today = int(time.time() // 86_400)
+    for key, age in (("a0", 31), ("a1", 29), ("a2", 0)):
+        cache = Cache(tmp_path, "now")
+        cache._today = today - age
+        cache.put(Outcome(suppressed=age, key=key))
+        cache.save()
+    (tmp_path / "then").mkdir()
+    (tmp_path / "then" / "rules.json").touch()
+    os.utime(tmp_path / "then" / "rules.json", (0, 0))
+    cache = Cache(tmp_path, "now")
+    assert [cache.get(key) for key in ("a0", "a3")] == [None, None]
+    assert cache.get("a1") == Outcome(suppressed=29)
+    cache.save()
+    assert not (tmp_path / "then").exists()
+    cache = Cache(tmp_path, "now")
+    cache._today = today + 20
+    assert cache.get("a1") == Outcome(suppressed=29)
+
+
+def test_what_may_pass_is_not_remembered(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, "now")
+    for kind in ("crash", "timeout", "io-error", "rule-error", "fix-error"):
+        cache.put(Outcome(problems=(Problem("x.py", kind, "failed"),), key="a0"))
+    cache.put(Outcome(change=("old", "new"), key="a1"))
+    assert cache.get("a0") is None
+    assert cache.get("a1") is None
+
+
+def test_clean(project: Path) -> None:
+    smellcheck(cwd=project)
+    command = [sys.executable, "-m", "smellcheck", "clean"]
+    assert subprocess.run(command, cwd=project, check=False).returncode == 0
+    assert not (project / ".smellcheck_cache").exists()
+    assert subprocess.run(command, cwd=project, check=False).returncode == 0
+    (project / ".smellcheck_cache").mkdir()
+    (project / ".smellcheck_cache" / "mine").write_text("")
+    assert subprocess.run(command, cwd=project, check=False, capture_output=True).returncode == 2
+    assert (project / ".smellcheck_cache" / "mine").exists()
