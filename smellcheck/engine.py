@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .finding import Finding, Problem
 from .ignore import Suppressions
-from .sieve import is_active, parses
+from .sieve import is_active, parses, surely_active
 from .sieve import wanted as sifted
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check(
     that is none of them can be told. Without the `sieve` every rule looks at every file: the findings are the same.
     """
     wanted = sifted(text, rules) if sieve else rules
-    if wanted or not parses(text):
+    if (wanted and sieve and not surely_active(text)) or not parses(text):
         active, error = _looked_at(text, path)
         if error is not None:
             return Checked(problems=(error,))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import ast
 
 _WORD = re.compile(r"\w+")
+_CODE = re.compile(r"^[ \t]*(?:async |def |class |for |while )", re.M)
 #: What code that does anything holds; a file without is a table of data, however long.
 _ACTIVE = frozenset({
     "Call", "For", "AsyncFor", "While", "comprehension", "FunctionDef", "AsyncFunctionDef", "Lambda", "ClassDef",
@@ -76,6 +77,11 @@ def parses(text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def surely_active(text: str) -> bool:
+    """Whether the lines of a text begin like those of code; a string that looks so is taken for code, too."""
+    return _CODE.search(text) is not None
 
 
 def is_active(tree: ast.Module) -> bool:

@@ -94,8 +94,6 @@ class Samples:
         function = self._function(func)
         if function is None or function.decorators or function.asynchronous is not None:
             return None
-        if re.search("cache|memo", self._file.text_of(function), re.I):
-            return None
         bindings = self._file.scopes.scope(function).bindings
         made_here = {name for name, bound in bindings.items() if any(one.kind != "parameter" for one in bound)}
         parameters = [param.name.value for param in function.params.params if param.name.value not in ("self", "cls")]
@@ -110,7 +108,8 @@ class Samples:
                 and parameters[0] in {name.value for name in read(item)}
                 and not self._file.context.loops(node)
             ):
-                return node, parameters[0]
+                remembers = re.search("cache|memo", self._file.text_of(function), re.I)
+                return None if remembers else (node, parameters[0])
         return None
 
     def _function(self, func: cst.BaseExpression) -> cst.FunctionDef | None:
