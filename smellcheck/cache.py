@@ -27,7 +27,7 @@ KEPT = 30
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache directory of smellcheck: https://bford.info/cachedir/\n"
 _MANIFEST = "rules.json"
 #: What is found again in the same content; everything else may have passed.
-_LASTING = ("syntax-error",)
+_LASTING = ("syntax-error", "unsupported")
 
 
 @dataclass

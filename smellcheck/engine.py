@@ -61,9 +61,9 @@ def check(
         try:
             file = File(text, path)
         except libcst.ParserSyntaxError as failure:
-            return Checked(
-                problems=(Problem(path, "syntax-error", failure.message.partition("\n")[0], failure.raw_line),)
-            )
+            # CPython reads it: the limit is LibCST's.
+            message = f"cannot be read by LibCST: {failure.message.partition(chr(10))[0]}"
+            return Checked(problems=(Problem(path, "unsupported", message, failure.raw_line),))
         smells = _smells(file, wanted, problems)
         if smells:
             from .resolve import resolve

@@ -83,13 +83,14 @@ def test_a_name_that_is_no_text(smellcheck: Cli, work: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("parens", "x = " + "(" * 150 + "1" + ")" * 150),
+        ("parens", "x = " + "(" * 3_000 + "1" + ")" * 3_000),
         ("ands", "x = a" + " and a" * 20_000),
-        ("elifs", "if a:\n    pass\n" + "elif a:\n    pass\n" * 3_000),
+        ("elifs", "if a:\n    pass\n" + "elif a:\n    pass\n" * 10_000),
         ("sum", "x = a" + " + a" * 2_000),
-        ("chain", "x = a" + ".b()" * 2_000),
+        ("chain", "x = a" + ".b()" * 3_000),
         ("lists", "x = " + "[" * 3_000 + "]" * 3_000),
         ("lambdas", "x = " + "lambda: " * 3_000 + "1"),
+        ("strings", "x = " + "'a' " * 20_000),
     ],
 )
 def test_bombs_end_neither_the_run_nor_the_others(
