@@ -43,9 +43,10 @@ def check(
 
     `path` decides what is test code and appears in problems; `explicit` names the rules that were asked for by
     name, whose `advice` is shown too; `known` gives every installed rule's family, so that a suppression of a name
-    that is none of them can be told. Without the `sieve` every rule looks at every file: the findings are the same.
+    that is none of them can be told. Without the `sieve` every rule looks at every file that names a framework of
+    its own: the findings are the same.
     """
-    wanted = sifted(text, rules) if sieve else rules
+    wanted = sifted(text, rules, by_words=sieve)
     if (wanted and sieve and not surely_active(text)) or not parses(text):
         active, error = _looked_at(text, path)
         if error is not None:

@@ -27,6 +27,8 @@ from .facts.tree import Tree, descend
 from .facts.values import Values
 from .smell import Edit
 
+_FORM_FEEDS = re.compile(r"(^[ \t\f]*\f[ \t\f]*(?=[^\s#]))|\f", re.M)
+
 N = TypeVar("N", bound=cst.CSTNode)
 
 _BINDERS = (cst.Assign, cst.AnnAssign, cst.NamedExpr)
@@ -298,7 +300,8 @@ class File:
 def _spelled(text: str) -> str:
     if "\f" not in text and "\r" not in text:
         return text
-    characters = list(text.replace("\f", " "))
+    # In front of code a space would indent it: there the tree spells the text up to the form feed only.
+    characters = list(_FORM_FEEDS.sub(lambda match: match[1] or " ", text))
     for index, character in enumerate(characters):
         if character == "\r" and characters[index + 1 : index + 2] != ["\n"]:
             characters[index] = "\n"

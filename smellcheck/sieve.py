@@ -23,7 +23,8 @@ _ACTIVE = frozenset({
 class Triggers:
     """What a file must contain for a rule to find anything in it."""
 
-    #: Pieces of text, one of which must occur: the frameworks that the rule is about.
+    #: Pieces of text, one of which must occur: the frameworks that the rule is about. No more of a sieve than this
+    #: is part of what the rule says; all else only saves time.
     imports: frozenset[str]
     #: Groups of words; of each group one must occur. A word that begins with a star stands for every word that ends so.
     words: tuple[frozenset[str], ...] = ()
@@ -41,8 +42,8 @@ class Triggered(Protocol):
 T = TypeVar("T", bound=Triggered)
 
 
-def wanted(text: str, rules: Iterable[T]) -> list[T]:
-    """The rules that may find something in a text, as far as its words tell."""
+def wanted(text: str, rules: Iterable[T], *, by_words: bool = True) -> list[T]:
+    """The rules that are about a text, by the frameworks that it names, and may find something by its words."""
     named: dict[str, bool] = {}
     found: set[str] | None = None
     left = []
@@ -52,9 +53,9 @@ def wanted(text: str, rules: Iterable[T]) -> list[T]:
                 named[word] = word in text
         if not any(named[word] for word in rule.triggers.imports):
             continue
-        if found is None and rule.triggers.words:
+        if found is None and rule.triggers.words and by_words:
             found = set(_WORD.findall(text))
-        if all(_occurs(group, found or set()) for group in rule.triggers.words):
+        if not by_words or all(_occurs(group, found or set()) for group in rule.triggers.words):
             left.append(rule)
     return left
 
