@@ -209,7 +209,12 @@ def already_there(call: cst.Call, device: str, loop: cst.CSTNode, file: File) ->
     if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path or reaching[0].value is None:
         return False
     earlier = reaching[0].value
-    if not isinstance(earlier, cst.Call) or file.context.loops(earlier)[:1] != file.context.loops(call)[:1]:
+    # What only the move itself binds was bound by nothing before the first turn.
+    if (
+        earlier is call
+        or not isinstance(earlier, cst.Call)
+        or file.context.loops(earlier)[:1] != file.context.loops(call)[:1]
+    ):
         return False
     return destination(earlier, file) == device and all(file.context.invariant(arg.value, loop) for arg in call.args)
 
