@@ -208,4 +208,47 @@ def clean(cache_dir: Path | None) -> int:
     return 0
 
 
-COMMANDS = (rule, rules, config, test, new, bench, clean)
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.option("--unsafe-fixes", "unsafe", is_flag=True, help="Apply unsafe fixes too.")
+@click.option("--select", multiple=True, metavar="SELECTOR", help="Apply the fixes of these rules only.")
+@click.option("--compare", multiple=True, type=_PATH, help="A file or directory that SCRIPT writes. Repeatable.")
+@click.option(
+    "--tolerance", default=0.0, metavar="X", help="How far numbers in texts may be apart, relatively; else 0."
+)
+@click.option("--project", type=click.Path(exists=True, file_okay=False, path_type=Path), help="What to copy and fix.")
+@click.option("--pairs", default=6, type=click.IntRange(3, 100), show_default=True, help="Pairs of runs.")
+@click.option("--time-limit", type=click.FloatRange(min=0), metavar="SECONDS", help="Run fewer pairs, but 3, to fit.")
+@click.option("--python", default=sys.executable, metavar="PATH", help="The interpreter; else smellcheck's own.")
+@_FORMAT
+def prove(form: str, select: tuple[str, ...], **asked: Any) -> int:
+    """Run SCRIPT with and without its fixes, and say what they save.
+
+    This EXECUTES the script, a dozen times and more, with ARGS, in copies of its project; your files stay as they
+    are, unless the script is told to write outside its project or through a link. What it prints must be the same.
+    Exit 0 when outputs are equal, 1 when they are not, 2 when it cannot be run. Options stand before SCRIPT.
+    """
+    from .bench.process import RunError
+    from .bench.prove import Asked
+    from .bench.prove import prove as run_proof
+    from .bench.verdict_words import data_of, told
+    from .selection import Layer
+
+    selectors = Layer(tuple(part for item in select for part in item.split(",")) or None)
+    try:
+        proof = run_proof(Asked(**asked), selectors, lambda text: say(f"{text}\n", sys.stderr))
+    except RunError as error:
+        tell(str(error))
+        return 2
+    if form == "json":
+        _say_json(data_of(proof))
+    else:
+        say(told(proof))
+    return int(proof.differs is not None)
+
+
+COMMANDS = (rule, rules, config, test, new, bench, clean, prove)
