@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +71,7 @@ def prove(asked: Asked, selectors: Layer, tell: Tell, opened: Opened | None = No
     if not hasattr(os, "wait4"):
         raise RunError("this system does not tell what a process used: `prove` needs Linux or macOS")
     program = _program(asked, script, project)
-    with tempfile.TemporaryDirectory(prefix="smellcheck-prove-") as scratch:
+    with _ended_like_an_interrupt(), tempfile.TemporaryDirectory(prefix="smellcheck-prove-") as scratch:
         original, mended = Path(scratch, "original"), Path(scratch, "mended")
         copy_project(project, original)
         copy_project(project, mended)
@@ -77,6 +80,25 @@ def prove(asked: Asked, selectors: Layer, tell: Tell, opened: Opened | None = No
             return Proof({})
         opened = opened or _meters()
         return _race(asked, program, (original, mended), Path(scratch, "run"), fixed, opened, tell)
+
+
+@contextmanager
+def _ended_like_an_interrupt() -> Iterator[None]:
+    """Whoever ends us from outside wants no copies and no running script left behind either."""
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = [(each, signal.signal(each, end)) for each in wanted]
+    try:
+        yield
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)
 
 
 def _race(

@@ -79,16 +79,17 @@ def test_a_real_script_from_the_command_line(project: Path, tmp_path: Path) -> N
     assert not list((tmp_path / "scratch").iterdir())
 
 
-def test_an_interrupt_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_nothing_behind(project: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
     (project / "infer.py").write_text(SCRIPT + "\nPath('up').touch()\nimport time\ntime.sleep(600)\n")
     before = tree(project)
     running = subprocess.Popen([sys.executable, "-m", "smellcheck", "prove", "infer.py"], stderr=subprocess.PIPE)
     scratch, deadline = tmp_path / "scratch", time.monotonic() + 120
     while not list(scratch.glob("*/run/up")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     running.communicate(timeout=60)
-    assert running.returncode == 130
+    assert running.returncode == code
     assert tree(project) == before
     assert not list(scratch.iterdir())
 
