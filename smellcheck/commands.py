@@ -241,7 +241,7 @@ def prove(form: str, select: tuple[str, ...], **asked: Any) -> int:
     selectors = Layer(tuple(part for item in select for part in item.split(",")) or None)
     try:
         proof = run_proof(Asked(**asked), selectors, lambda text: say(f"{text}\n", sys.stderr))
-    except RunError as error:
+    except (RunError, OSError) as error:
         tell(str(error))
         return 2
     if form == "json":
