@@ -20,7 +20,7 @@ from .process import Program, Ran, RunError, copy_project, difference, module_pa
 if TYPE_CHECKING:
     from ..selection import Layer
 
-#: Fewer pairs give no interval worth the name.
+#: As the verdict wants them.
 LEAST_PAIRS = 3
 #: What tells the project that a script belongs to.
 ROOTS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")

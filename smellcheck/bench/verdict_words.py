@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from .pairs import Ratio, ratio_of
 from .prove import Proof, plain
+from .verdict import Ratio, Verdict, ratio, verdict
 
 
-def verdict_of(proof: Proof) -> str:
+def verdict_of(proof: Proof) -> Verdict:
     """What the metric that decides says, where the outputs are equal."""
     if not proof.fixed:
         return "not-measured"
     if proof.differs is not None:
         return "invalid-outputs"
-    return next((ratio.verdict for ratio in ratios(proof).values()), "not-measured")
+    return verdict(next(iter(ratios(proof).values()), None))
 
 
 def ratios(proof: Proof) -> dict[str, Ratio]:
     """Fixed over original by metric, the one that decides first."""
-    return {name: ratio_of(*values) for name, values in proof.metrics.items()}
+    return {name: ratio(*values) for name, values in proof.metrics.items()}
 
 
 def told(proof: Proof) -> str:
@@ -34,8 +34,15 @@ def told(proof: Proof) -> str:
     found = ratios(proof)
     lead, first = next(iter(found.items()))
     outputs = f"outputs equal ({', '.join(proof.compared)})"
-    lines = [f"{these}: {first.ratio:.2f}× {lead} {first}, {first.verdict}; {outputs}", f"  fixes: {names}"]
-    lines += [f"  {name}: {ratio.ratio:.2f}× {ratio}, {ratio.verdict}" for name, ratio in found.items() if name != lead]
+    lines = [
+        f"{these}: {first.estimate:.2f}× {lead} {_interval(first)}, {verdict(first)}; {outputs}",
+        f"  fixes: {names}",
+    ]
+    lines += [
+        f"  {name}: {each.estimate:.2f}× {_interval(each)}, {verdict(each)}"
+        for name, each in found.items()
+        if name != lead
+    ]
     lines.append(f"  {len(proof.pairs)} pairs of runs on this machine, intervals at 95 %")
     if not any(name.startswith("energy") for name in found):
         lines.append(f"  no energy was metered: {'; '.join(proof.reasons)}")
@@ -44,8 +51,9 @@ def told(proof: Proof) -> str:
 
 def data_of(proof: Proof) -> dict[str, Any]:
     """The proof for a program."""
-    found = {
-        name: {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high, "verdict": ratio.verdict}
-        for name, ratio in ratios(proof).items()
-    }
+    found = {name: {**each.to_json(), "verdict": verdict(each)} for name, each in ratios(proof).items()}
     return {"verdict": verdict_of(proof), "ratios": found, **plain(proof)}
+
+
+def _interval(found: Ratio) -> str:
+    return f"({found.low:.2f}–{found.high:.2f})"

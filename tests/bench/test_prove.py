@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from smellcheck.bench.meter import Opened
-from smellcheck.bench.pairs import ratio_of
 from smellcheck.bench.process import Program, Ran, RunError, difference, run
 from smellcheck.bench.prove import Asked, Proof, _race, prove
 from smellcheck.bench.replay import FakeClock, Replay
@@ -206,5 +205,3 @@ def test_the_verdict_is_that_of_the_whole_interval(factors: list[float], verdict
     assert verdict_of(proof) == verdict
     assert f"{verdict}; outputs equal" in told(proof)
     assert "no energy was metered: no meter" in told(proof)
-    ratio = ratio_of(*metrics["CPU time"])
-    assert ratio.low < ratio.ratio < ratio.high
