@@ -29,25 +29,28 @@ def relative(path: Path) -> str:
 @_FORMAT
 def rule(name: str, form: str) -> int:
     """Print the page of the rule NAME: why it wastes, when to leave it, how its fix is safe."""
-    from . import plugins
+    from . import evidence, plugins
     from .page import read_page
 
     rules = {rule.name: rule for rule in plugins.rules()}
     if name not in rules:
         raise click.UsageError(f"there is no rule `{name}`{did_you_mean(name, rules)}")
     page = read_page(rules[name].page)
+    text = page.text + evidence.section(rules[name].page)
     if form == "json":
-        _say_json({**_facts(rules[name]), "title": page.title, "why": page.mechanism, "page": page.text})
+        found = [entry.to_json() for entry in evidence.entries(rules[name].page)]
+        told = {"title": page.title, "why": page.mechanism, "page": page.text, "evidence": found}
+        _say_json({**_facts(rules[name]), **told})
     elif sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
 
         facts = _facts(rules[name])
         console = Console(no_color=not wants_color(sys.stdout, "auto"))
-        console.print(Markdown(page.text))
+        console.print(Markdown(text))
         console.print(f"\n{facts['family']} · {facts['practice']} · {facts['level']}", style="dim", markup=False)
     else:
-        say(page.text)
+        say(text)
     return 0
 
 
@@ -74,6 +77,7 @@ def rules(form: str) -> int:
 
 
 def _facts(rule: Rule) -> dict[str, Any]:
+    from . import evidence
     from .page import read_page
 
     page = read_page(rule.page)
@@ -81,7 +85,7 @@ def _facts(rule: Rule) -> dict[str, Any]:
         "name": rule.name,
         "family": rule.family,
         "practice": rule.practice,
-        "level": rule.level,
+        "level": evidence.level(rule.level, rule.page),
         "preview": rule.preview,
         "fix": any(case.fixed is not None for case in page.cases),
         "summary": rule.summary,

@@ -123,6 +123,12 @@ def quoted(page: Path) -> dict[str, Any] | None:
     return next((entry.to_json() for entry in entries(page) if entry.words), None)
 
 
+def section(page: Path) -> str:
+    """The evidence as a section of the page, one line a proof and device; empty without evidence."""
+    lines = [f"- {entry.proof}, {entry.device}: {entry.words}." for entry in entries(page) if entry.words]
+    return "\n## Evidence\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
 def level(declared: Level, page: Path) -> Level:
     """The level that the evidence leaves a rule: it can only lower what the check declares.
 

@@ -173,12 +173,14 @@ class _Plan:
         )
 
     def cards(self, names: frozenset[str]) -> Iterator[Card]:
+        from . import evidence
         from .manifest import Known
 
         for rule in self.rules if self.options.pages else ():
             if not isinstance(rule, Known) and rule.name in names:
-                page = rule.page.read_text(encoding="utf-8")
-                yield Card(rule.name, rule.family, rule.practice, rule.level, rule.summary, page)
+                page = rule.page.read_text(encoding="utf-8") + evidence.section(rule.page)
+                level = evidence.level(rule.level, rule.page)
+                yield Card(rule.name, rule.family, rule.practice, level, rule.summary, page)
 
 
 def _rules(options: Options) -> tuple[Cache | None, Sequence[Rule | Known]]:

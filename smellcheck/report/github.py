@@ -59,7 +59,7 @@ def _annotation(finding: Finding) -> str:
     parts = [finding.message, finding.why]
     words = (finding.evidence or {}).get("words")
     if isinstance(words, str):
-        parts.append(f"measured: {words}")
+        parts.append(f"evidence: {words}")
     if finding.fix is not None:
         parts.append(f"fix ({finding.fix.safety}): {finding.fix.title}")
     kind = "warning" if finding.level == "warning" else "notice"

@@ -50,7 +50,7 @@ def _finding(finding: Finding, lines: Lines, look: Look, told: set[tuple[str, st
         yield from _prose("why", "as above" if repeated else finding.why, look)
     words = (finding.evidence or {}).get("words")
     if isinstance(words, str) and words:
-        yield from _prose("measured", words, look)
+        yield from _prose("evidence", words, look)
     if finding.fix is not None:
         yield from _fix(finding.fix, lines, look)
 

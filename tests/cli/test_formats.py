@@ -128,7 +128,7 @@ def test_text_shows_the_code_the_reason_and_the_fix() -> None:
         "  5 │ )\n"
         "    │ ^\n"
         "  why: It wastes.\n"
-        "  measured: 0.4 of the joules\n"
+        "  evidence: 0.4 of the joules\n"
         "  fix (safe): Call `spare`\n"
         "  3 │ - x = '😀é'; demo.waste(\n"
         "    │ + x = '😀é'; demo.spare(\n"
