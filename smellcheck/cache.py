@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from . import manifest
-from .finding import Finding, Problem, Range, TextEdit, TextFix
+from .finding import Finding, Physical, Problem, Range, TextEdit, TextFix
 from .single import Outcome
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ def _sum(entry: str) -> str:
 
 def _encoded(outcome: Outcome) -> str:
     findings = [asdict(finding) for finding in outcome.findings]
-    entry = json.dumps([findings, [asdict(problem) for problem in outcome.problems], outcome.suppressed])
+    told = ([asdict(problem) for problem in problems] for problems in (outcome.problems, outcome.notes))
+    entry = json.dumps([findings, *told, outcome.suppressed])
     return f"{_sum(entry)} {entry}"
 
 
@@ -200,9 +201,12 @@ def _decoded(line: str) -> Outcome | None:
     if digest != _sum(entry):
         return None
     try:
-        findings, problems, suppressed = json.loads(entry)
+        findings, problems, notes, suppressed = json.loads(entry)
         return Outcome(
-            tuple(_finding(each) for each in findings), tuple(Problem(**each) for each in problems), int(suppressed)
+            tuple(_finding(each) for each in findings),
+            tuple(Problem(**each) for each in problems),
+            int(suppressed),
+            notes=tuple(Problem(**each) for each in notes),
         )
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
@@ -212,4 +216,8 @@ def _finding(stored: dict[str, Any]) -> Finding:
     fix = stored["fix"]
     if fix is not None:
         fix = TextFix(fix["title"], fix["safety"], tuple(TextEdit(**edit) for edit in fix["edits"]))
-    return Finding(**{**stored, "range": Range(**stored["range"]), "fix": fix})
+    physical = stored["physical"]
+    if physical is not None:
+        edits = tuple((Range(**span), text) for span, text in physical["edits"])
+        physical = Physical(Range(**physical["range"]), edits)
+    return Finding(**{**stored, "range": Range(**stored["range"]), "fix": fix, "physical": physical})

@@ -103,11 +103,12 @@ def _tell(report: Report, call: Call, stream: TextIO) -> int:
         if path is not None and not _save(path, render(form, report, Look())):
             code = 2
     for problem in report.problems:
-        line = "" if problem.line is None else f":{problem.line}"
-        tell(f"{problem.path}{line}: {problem.message}", call.color, f"error[{problem.kind}]")
+        tell(f"{problem.place}: {problem.message}", call.color, f"error[{problem.kind}]")
     if call.statistics:
         say(statistics(report, look), stream if here in ("text", "concise") else sys.stderr)
     if not call.quiet:
+        for skipped in report.notes:
+            tell(f"{skipped.place}: {skipped.message}", call.color, "note")
         for note in _notes(report):
             tell(note, call.color, "warning")
         if here not in ("json", "sarif"):
@@ -118,7 +119,7 @@ def _tell(report: Report, call: Call, stream: TextIO) -> int:
 def _summary(report: Report, call: Call, look: Look) -> str:
     if not call.options.diff:
         return footer(report, look)
-    fixed, files = sum(report.fixed.values()), len(report.changes)
+    fixed, files = sum(report.fixed.values()), len({path for path, _ in report.changes})
     return f"Would fix {fixed} smell{'s' * (fixed != 1)} in {files} file{'s' * (files != 1)}.\n"
 
 

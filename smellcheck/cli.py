@@ -48,7 +48,7 @@ def _outputs(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> O
         form, _sep, path = item.partition(":")
         if form not in FORMATS:
             raise click.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}.")
-        if path.endswith((".py", ".pyw")):
+        if path.endswith((".py", ".pyw", ".ipynb")):
             raise click.BadParameter(f"{path!r} looks like source code, and would be overwritten.")
         pairs.append((form, Path(path) if path else None))
     if sum(path is None for _form, path in pairs) > 1:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 #: Stubs are left out: they hold no code that runs.
-SUFFIXES = (".py", ".pyw")
+SUFFIXES = (".py", ".pyw", ".ipynb")
 
 Ignores = tuple[tuple[Path, "GitIgnoreSpec"], ...]
 
@@ -102,7 +102,7 @@ class _Walk:
         if settings is None or (settings.force_exclude and is_excluded(path, self.cwd, settings, self.exclude)):
             return
         if not os.path.isdir(path):
-            yield from self.file(path, settings)
+            yield Target(path, show(path, self.cwd), settings)
             return
         if path.suffix in SUFFIXES and not given.endswith(("/", os.sep)):
             self.fail(path, "is a directory")
@@ -137,12 +137,6 @@ class _Walk:
         except OSError as error:
             self.fail(directory, (error.strerror or str(error)).lower())
 
-    def file(self, path: Path, settings: Settings) -> Iterator[Target]:
-        if path.suffix == ".ipynb":
-            self.fail(path, "notebooks are not supported yet", "unsupported")
-        else:
-            yield Target(path, show(path, self.cwd), settings)
-
     def settle(self, directory: Path) -> Settings | None:
         try:
             return self.resolve(directory)
@@ -150,8 +144,8 @@ class _Walk:
             self.tell(Problem(show(error.path, self.cwd), "config-error", error.message, error.line))
             return None
 
-    def fail(self, path: Path, message: str, kind: str = "io-error") -> None:
-        self.tell(Problem(show(path, self.cwd), kind, message))
+    def fail(self, path: Path, message: str) -> None:
+        self.tell(Problem(show(path, self.cwd), "io-error", message))
 
 
 def matches(path: Path, root: Path, patterns: tuple[str, ...], *, is_dir: bool = False) -> bool:

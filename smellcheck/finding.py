@@ -41,6 +41,14 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Physical:
+    """Where a finding in a notebook's cell, and each edit of its fix, stands in the file's own lines."""
+
+    range: Range
+    edits: tuple[tuple[Range, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """One smell at one place."""
 
@@ -52,7 +60,7 @@ class Finding:
     #: The mechanism of the waste, from the rule's page: one paragraph of plain prose.
     why: str
     range: Range
-    #: Offsets of the range in the text, in code points.
+    #: Offsets of the range in the text of the module, or of the cell, in code points.
     start: int
     end: int
     #: The enclosing scope, e.g. `Trainer.validate`; empty at module level.
@@ -64,8 +72,16 @@ class Finding:
     fingerprint: str = ""
     #: Relative POSIX path as reported; filled by the run.
     path: str = ""
+    #: The number of a notebook's cell, from 1, cells of every kind counted; lines are those of the cell.
     cell: int | None = None
+    physical: Physical | None = None
     url: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where in its file it is, as people write it: `cell 3:7:1`."""
+        cell = "" if self.cell is None else f"cell {self.cell}:"
+        return f"{cell}{self.range.line}:{self.range.column}"
 
 
 @dataclass(frozen=True)
@@ -73,10 +89,18 @@ class Problem:
     """Something that kept a file, or a part of it, from being checked or fixed.
 
     `kind` is one of `syntax-error`, `encoding-error`, `io-error`, `config-error`, `rule-error`, `fix-error`,
-    `too-large`, `crash`, `timeout`, `unsupported`.
+    `too-large`, `crash`, `timeout`, `unsupported`; or `skipped-cell`, which is no more than a note.
     """
 
     path: str
     kind: str
     message: str
     line: int | None = None
+    #: Of a notebook; the line is that of the cell then.
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        """The path, and as much of the place in it as is known."""
+        cell = "" if self.cell is None else f":cell {self.cell}"
+        return f"{self.path}{cell}{'' if self.line is None else f':{self.line}'}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from . import evidence
+from .cells import MASK, keeps
+from .facts.cell import boundary, magic
 from .facts.spans import Span, spans
 from .finding import LEVELS, Finding, Level, Problem, Range, TextEdit, TextFix
 from .page import mechanism
@@ -45,6 +47,7 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
     for rule, smell in smells:
         start, end = found[smell.node]
         scope = scope_name(file, smell.node)
+        fix = _checked_fix(file, rule, smell.fix, found, lines, problems) if smell.fix else None
         key = (rule.name, scope, " ".join(file.text[start:end].split()))
         seen[key] += 1
         findings.append(
@@ -60,7 +63,7 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
                 start=start,
                 end=end,
                 scope=scope,
-                fix=_checked_fix(file, rule, smell.fix, found, lines, problems) if smell.fix else None,
+                fix=fix if fix is None or keeps(file.text, start, fix.edits) else None,
                 fingerprint=_fingerprint(*key, str(seen[key])),
             )
         )
@@ -96,7 +99,8 @@ def _without_fix(smell: Smell) -> Smell:
 
 def _text_fix(file: File, fix: Fix, found: dict[cst.CSTNode, Span], lines: Lines) -> TextFix:
     # Imports come first: of two insertions at one point the first stays in front.
-    imports = [import_edit(file, module, lines) for module in fix.imports]
+    at = min((_offset(edit.start, found, lines) for edit in fix.edits), default=0)
+    imports = [import_edit(file, module, lines, at) for module in fix.imports]
     edits = [edit for edit in imports if edit is not None]
     for edit in fix.edits:
         edits += _indents(edit, found, lines) if edit.kind == "indent" else [_text_edit(file, edit, found, lines)]
@@ -153,8 +157,13 @@ def _offset(anchor: Anchor, found: dict[cst.CSTNode, Span], lines: Lines) -> int
     return lines.end_of(end)
 
 
-def import_edit(file: File, module: str, lines: Lines) -> TextEdit | None:
-    """The edit that makes `import module` true at module level, behind the imports that are there."""
+def import_edit(file: File, module: str, lines: Lines, at: int = 0) -> TextEdit | None:
+    """The edit that makes `import module` true at module level, behind the imports that are there.
+
+    In a notebook it is made in the cell of the offset `at`, which may be run before any later one.
+    """
+    if MASK in file.text:
+        return _import_in_cell(file, module, lines, at)
     if file.names.local_name(module, file.module) == module:
         return None
     last: cst.CSTNode | None = None
@@ -175,6 +184,44 @@ def import_edit(file: File, module: str, lines: Lines) -> TextEdit | None:
     span = spans(file.module, file.spelled, [last])
     at = lines.end_of(span[last][1]) if last in span else 0
     return TextEdit(at, at, f"import {module}{newline}")
+
+
+def _import_in_cell(file: File, module: str, lines: Lines, at: int) -> TextEdit | None:
+    """Behind the magics and imports that the cell begins with, unless it or an earlier one imports the module."""
+    found = spans(file.module, file.spelled, file.module.body)
+    above = [statement for statement in file.module.body if statement in found and found[statement][0] <= at]
+    if any(_imports(statement, module) for statement in above):
+        return None
+    own: list[cst.CSTNode] = []
+    for statement in reversed(above):
+        if boundary(statement):
+            break
+        own.insert(0, statement)
+    place = next((found[statement][0] for statement in own), at)
+    for opening in own:
+        if found[opening][1] > at or not _opens(opening):
+            break
+        place = lines.end_of(found[opening][1])
+    place = lines.start_of(place)
+    return TextEdit(place, place, f"import {module}\n")
+
+
+def _imports(statement: cst.CSTNode, module: str) -> bool:
+    match statement:
+        case cst.SimpleStatementLine():
+            spelled = cst.parse_expression(module)
+            for small in statement.body:
+                if isinstance(small, cst.Import):
+                    return any(one.asname is None and one.name.deep_equals(spelled) for one in small.names)
+    return False
+
+
+def _opens(statement: cst.CSTNode) -> bool:
+    """Whether a statement is what cells begin with: a magic or an import."""
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Import() | cst.ImportFrom(), *_]):
+            return True
+    return magic(statement)
 
 
 def _docstring(statement: cst.CSTNode) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .config import Chosen, ConfigError, Settings, locate, resolver
 from .discover import Target, covers, discover, is_excluded, show
 from .finding import LEVELS, Finding, Problem, SafetyName
-from .report import Card, Report
+from .report import Card, Place, Report
 from .selection import NOTHING, Layer, Selection, SelectorError, choose, ignored
 from .single import Job, Outcome, analyse, recall, told, unfixed
 
@@ -77,12 +77,12 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
         source = Source.decode(data, path)
     except SourceError as error:
         return plan.report([target], [Outcome(problems=(told(error, target.shown),))], {}), data
-    job = replace(plan.settled_job(target), text=source.text)
+    job = replace(plan.settled_job(target), data=data)
     (outcome,) = _do([job], plan, options.progress)
     try:
         mended = source.encode(outcome.change[1]) if outcome.change else data
     except SourceError as error:
-        mended, outcome = data, unfixed(source.text, job, error)
+        mended, outcome = data, unfixed(source, job, error)
     return plan.report([target], [outcome], {}), mended
 
 
@@ -159,13 +159,18 @@ class _Plan:
         settings = {self.settings, *(target.settings for target in targets)}
         return Report(
             findings=tuple(sorted(findings, key=_order)),
-            problems=tuple(sorted(problems, key=lambda problem: (problem.path, problem.line or 0, problem.message))),
+            problems=tuple(
+                sorted(
+                    problems, key=lambda problem: (problem.path, problem.cell or 0, problem.line or 0, problem.message)
+                )
+            ),
             files=len(targets),
             fixed=dict(sorted(fixed.items())),
             suppressed=sum(outcome.suppressed for outcome in outcomes),
             failing=failing,
-            texts={target.shown: out.text for target, out in zip(targets, outcomes, strict=True) if out.findings},
-            changes={target.shown: out.change for target, out in zip(targets, outcomes, strict=True) if out.change},
+            notes=tuple(note for outcome in outcomes for note in outcome.notes),
+            texts=_texts(targets, outcomes),
+            changes=_changes(targets, outcomes),
             unsafe=self.settings.unsafe_fixes,
             cards=tuple(self.cards(frozenset().union(*(self.select(each).names for each in settings)))),
             root=f"{self.options.chosen.cwd.as_uri()}/",
@@ -201,6 +206,24 @@ def _rules(options: Options) -> tuple[Cache | None, Sequence[Rule | Known]]:
     return cached, rules
 
 
+def _texts(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[Place, str]:
+    texts: dict[Place, str] = {}
+    for target, outcome in zip(targets, outcomes, strict=True):
+        texts |= {(target.shown, number): text for number, text in outcome.cells.items()}
+        if outcome.findings and outcome.text:
+            texts[target.shown, None] = outcome.text
+    return texts
+
+
+def _changes(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[Place, tuple[str, str]]:
+    changes: dict[Place, tuple[str, str]] = {}
+    for target, outcome in zip(targets, outcomes, strict=True):
+        changes |= {(target.shown, number): texts for number, texts in outcome.changes.items()}
+        if outcome.change and not outcome.changes:
+            changes[target.shown, None] = outcome.change
+    return changes
+
+
 def _located(error: SelectorError, settings: Settings) -> ConfigError:
     path = settings.source or settings.root
     try:
@@ -215,8 +238,8 @@ def _fails(finding: Finding, fail_on: str) -> bool:
     return fail_on != "never" and levels.index(finding.level) <= levels.index(fail_on)
 
 
-def _order(finding: Finding) -> tuple[str, int, int, str, int]:
-    return finding.path, finding.range.line, finding.range.column, finding.rule, finding.end
+def _order(finding: Finding) -> tuple[str, int, int, int, str, int]:
+    return finding.path, finding.cell or 0, finding.range.line, finding.range.column, finding.rule, finding.end
 
 
 def _do(jobs: Sequence[Job], plan: _Plan, progress: Progress) -> list[Outcome]:
@@ -263,7 +286,8 @@ def _share_out(jobs: Sequence[Job], plan: _Plan, done: Callable[[], None]) -> li
 
 def _weight(job: Job) -> int:
     try:
-        return os.stat(job.path).st_size if job.text is None else len(job.text)
+        data = job.data if job.text is None else job.text
+        return os.stat(job.path).st_size if data is None else len(data)
     except OSError:
         return 0
 

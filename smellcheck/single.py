@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .engine import Checked
     from .manifest import Known
     from .rule import Rule
-    from .source import SourceError
+    from .source import Source, SourceError
 
 
 #: What every comment that suppresses holds; all such comments are judged.
@@ -35,8 +35,9 @@ class Job:
     #: Which fixes to apply; none for a mere check.
     safety: frozenset[SafetyName] = frozenset()
     write: bool = True
-    #: The text itself, when it stands in no file.
+    #: The text itself, or the bytes of a notebook, when they stand in no file.
     text: str | None = None
+    data: bytes | None = None
 
     def key(self, data: bytes, others: Iterable[bytes] = ()) -> str:
         """A digest of all that a check of a file with these bytes depends on, beside the rules and ourselves.
@@ -65,6 +66,11 @@ class Outcome:
     change: tuple[str, str] | None = None
     #: What it may be remembered by: the key of the very bytes that were looked at.
     key: str = ""
+    #: What was left out without being wrong: cells that are no Python.
+    notes: tuple[Problem, ...] = ()
+    #: Of a notebook: the cells that the findings point into, and those that fixing changes.
+    cells: dict[int, str] = field(default_factory=dict)
+    changes: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
 def analyse(job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
@@ -77,38 +83,92 @@ def analyse(job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
     if job.text is not None:
         return examine(job.text, job, known)
     try:
-        source = Source.read(job.path)
+        source = Source.read(job.path) if job.data is None else Source.decode(job.data, job.path)
     except SourceError as error:
         return Outcome(problems=(told(error, job.shown),))
-    outcome = replace(examine(source.text, job, known), key=job.key(source.data))
-    if outcome.change is None or not job.write:
+    key = job.key(source.data) if job.data is None else ""
+    outcome = replace(inspect(source, job, known), key=key)
+    if job.data is not None or outcome.change is None or not job.write:
         return outcome
     try:
         source.write(outcome.change[1])
     except SourceError as error:
-        return unfixed(source.text, job, error)
+        return unfixed(source, job, error)
     return outcome
 
 
 def recall(job: Job, cache: Cache) -> Outcome | None:
     """What an earlier run found in a file, if it is as it was and there is nothing to fix in it."""
-    from .source import Source, SourceError, bytes_of
+    from .source import NOTEBOOK, Source, SourceError, bytes_of
 
-    if job.text is not None:
+    if job.text is not None or job.data is not None:
         return None
     try:
         data = bytes_of(job.path)
         outcome = cache.get(job.key(data))
         if outcome is None or any(found.fix and found.fix.safety in job.safety for found in outcome.findings):
             return None
-        return replace(outcome, text=Source.decode(data).text) if outcome.findings else outcome
+        if not outcome.findings:
+            return outcome
+        source = Source.decode(data, job.path)
+        if job.path.suffix == NOTEBOOK:
+            return replace(outcome, cells=_cells(source, outcome.findings))
+        return replace(outcome, text=source.text)
     except SourceError:
         return None
 
 
-def unfixed(text: str, job: Job, error: SourceError) -> Outcome:
+def inspect(source: Source, job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
+    """Check or fix what was read, and tell of a notebook by its cells; never raises."""
+    from .source import NOTEBOOK, SourceError
+
+    outcome = examine(source.text, job, known)
+    if source.path is None or source.path.suffix != NOTEBOOK:
+        return outcome
+    try:
+        return by_cell(source, outcome, job.shown)
+    except SourceError as error:
+        return unfixed(source, job, error)
+    except Exception as error:
+        message = f"smellcheck failed: {type(error).__name__}: {error}"
+    return Outcome(problems=(Problem(job.shown, "crash", message),))
+
+
+def by_cell(notebook: Source, outcome: Outcome, shown: str) -> Outcome:
+    """The outcome of a notebook's whole text with every place told by its cell.
+
+    Raises `SourceError` when the notebook cannot be written as it was mended.
+    """
+    from .cells import changed
+    from .notebook import Notebook
+
+    assert isinstance(notebook, Notebook)
+    before, after = outcome.change or (notebook.text, notebook.text)
+    now = notebook if after == before else notebook.holding(after)
+    findings = tuple(now.placed(finding, after) for finding in outcome.findings)
+    new, old = now.shown(after), notebook.shown(before)
+    return replace(
+        outcome,
+        findings=findings,
+        problems=tuple(now.located(problem, after) for problem in outcome.problems),
+        notes=tuple(Problem(shown, "skipped-cell", one.message, one.line, one.cell) for one in notebook.skipped),
+        text="",
+        cells=_cells(now, findings),
+        changes={number: (old[number], new[number]) for number in changed(before, after)},
+    )
+
+
+def _cells(notebook: Source, findings: Sequence[Finding]) -> dict[int, str]:
+    from .notebook import Notebook
+
+    assert isinstance(notebook, Notebook)
+    texts = notebook.shown(notebook.text)
+    return {found.cell: texts[found.cell] for found in findings if found.cell is not None}
+
+
+def unfixed(source: Source, job: Job, error: SourceError) -> Outcome:
     """What to say of a text that could not be written as mended: it is as it was."""
-    outcome = examine(text, replace(job, safety=frozenset()))
+    outcome = inspect(source, replace(job, safety=frozenset()))
     return replace(outcome, problems=(*outcome.problems, told(error, job.shown)))
 
 

@@ -1,4 +1,4 @@
-"""One file as text and back: encoding, byte order mark and newlines kept, written whole or not at all."""
+"""One file as text and back, module or notebook: encoding, mark and newlines kept, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from secrets import token_hex
 
 #: Larger files are no code that a person wrote.
 LIMIT = 5_000_000
+#: Notebooks carry pictures; of their code no more than a module's is read.
+NOTEBOOK, NOTEBOOK_LIMIT = ".ipynb", 100_000_000
 
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 _KINDS = (
@@ -60,8 +62,12 @@ class Source:
     def decode(cls, data: bytes, path: Path | None = None) -> Source:
         """The source in some bytes, by their byte order mark or their declaration.
 
-        Raises `SourceError` when they are not what they declare to be.
+        Raises `SourceError` when they are not what they declare to be, or not the notebook that `path` promises.
         """
+        if path is not None and path.suffix == NOTEBOOK:
+            from .notebook import Notebook
+
+            return Notebook.decode(data, path)
         bom, encoding = _encoding(data)
         try:
             text = data[len(bom) :].decode(encoding)
@@ -118,6 +124,8 @@ class Source:
 
 def bytes_of(path: Path, limit: int = LIMIT) -> bytes:
     """What a regular file holds; raises `SourceError`."""
+    if path.suffix == NOTEBOOK:
+        limit = max(limit, NOTEBOOK_LIMIT)
     with _told():
         return _read(path, limit)
 

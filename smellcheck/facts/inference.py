@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .cell import within_cell
 from .demonstrations import Demonstrations
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Inference:
             or (fate == "dropped" and not self._demonstrations.made_up(call))
             or (fate == "handed" and switched)
         ):
-            return found
+            return within_cell(found)
         return []
 
     def _home(self, function: cst.FunctionDef | None) -> cst.CSTNode:

@@ -23,12 +23,18 @@ class Card:
     page: str = ""
 
 
+#: The path of a file, and of a notebook the number of a cell.
+Place = tuple[str, int | None]
+
+
 @dataclass(frozen=True)
 class Report:
     """The outcome of a run, in order of path, line, column and rule."""
 
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
+    #: What was left out though nothing is wrong.
+    notes: tuple[Problem, ...] = ()
     #: How many files were looked at.
     files: int = 0
     #: How many smells were fixed, by rule.
@@ -36,10 +42,10 @@ class Report:
     suppressed: int = 0
     #: How many of the findings fail the run.
     failing: int = 0
-    #: The texts that the findings' offsets point into, by path.
-    texts: Mapping[str, str] = field(default_factory=dict)
-    #: Texts before and after fixing, by path.
-    changes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    #: The texts that the findings' offsets point into.
+    texts: Mapping[Place, str] = field(default_factory=dict)
+    #: Texts before and after fixing.
+    changes: Mapping[Place, tuple[str, str]] = field(default_factory=dict)
     #: Whether unsafe fixes count among those that `--fix` applies.
     unsafe: bool = False
     cards: tuple[Card, ...] = ()

@@ -13,7 +13,7 @@ def render(report: Report, look: Look) -> str:
 
 
 def _line(report: Report, finding: Finding, paint: Paint) -> str:
-    place = f"{clean(finding.path)}:{finding.range.line}:{finding.range.column}:"
+    place = f"{clean(finding.path)}:{finding.place}:"
     shown = mark(report, finding)
     words = [paint(BOLD, place), paint(LEVEL_STYLES[finding.level], finding.rule), paint(CYAN, shown)]
     return " ".join([*(word for word in words if word), clean(finding.message)])

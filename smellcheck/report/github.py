@@ -40,13 +40,16 @@ def _commands(report: Report) -> Iterator[str]:
 
 def _error(problem: Problem) -> str:
     place = {"title": f"smellcheck ({problem.kind})", "file": problem.path}
+    if problem.cell is not None:
+        return _command("error", place, f"{problem.place.removeprefix(f'{problem.path}:')}: {problem.message}")
     if problem.line is not None:
         place["line"] = str(problem.line)
     return _command("error", place, problem.message)
 
 
 def _annotation(finding: Finding) -> str:
-    span = finding.range
+    # A notebook is shown as its JSON.
+    span = finding.physical.range if finding.physical else finding.range
     place = {
         "title": f"smellcheck ({finding.rule})",
         "file": finding.path,
@@ -56,7 +59,8 @@ def _annotation(finding: Finding) -> str:
     # GitHub takes columns for a span within one line only.
     if span.line == span.end_line:
         place |= {"col": str(span.column), "endColumn": str(span.end_column)}
-    parts = [finding.message, finding.why]
+    told = finding.message if finding.cell is None else f"{finding.place}: {finding.message}"
+    parts = [told, finding.why]
     words = (finding.evidence or {}).get("words")
     if isinstance(words, str):
         parts.append(f"evidence: {words}")

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from .. import __version__
-from ..finding import LEVELS, Finding, TextFix
+from ..finding import LEVELS, Finding, Problem, TextFix
 from . import Look, Report
 from .lines import Lines
 
@@ -23,7 +23,7 @@ def render(report: Report, look: Look) -> str:  # noqa: ARG001
 
 def document(report: Report) -> dict[str, Any]:
     """The report as plain lists and dictionaries."""
-    texts = {path: Lines.of(text) for path, text in report.texts.items()}
+    texts = {place: Lines.of(text) for place, text in report.texts.items()}
     levels = Counter(finding.level for finding in report.findings)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -40,11 +40,19 @@ def document(report: Report) -> dict[str, Any]:
             "suppressed": report.suppressed,
             "errors": len(report.problems),
         },
-        "findings": [_finding(finding, texts[finding.path]) for finding in report.findings],
-        "errors": [
-            {"path": problem.path, "kind": problem.kind, "message": problem.message, "line": problem.line}
-            for problem in report.problems
-        ],
+        "findings": [_finding(finding, texts[finding.path, finding.cell]) for finding in report.findings],
+        "errors": [_problem(problem) for problem in report.problems],
+        "notes": [_problem(note) for note in report.notes],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "path": problem.path,
+        "kind": problem.kind,
+        "message": problem.message,
+        "cell": problem.cell,
+        "line": problem.line,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .. import __version__
-from ..finding import Finding, Level, Problem, TextFix
+from ..finding import Finding, Level, Problem, Range, TextFix
 from . import Card, Look, Report
 from .linehash import line_hashes
 from .lines import Lines
@@ -44,7 +44,10 @@ def _run(report: Report) -> dict[str, Any]:
         "invocations": [
             {
                 "executionSuccessful": not report.problems,
-                "toolExecutionNotifications": [_notification(problem) for problem in report.problems],
+                "toolExecutionNotifications": [
+                    *(_notification(problem, "error") for problem in report.problems),
+                    *(_notification(note, "note") for note in report.notes),
+                ],
             }
         ],
         "results": [_result(finding, report, places[finding.rule]) for finding in report.findings],
@@ -86,10 +89,11 @@ def _hashes(text: str) -> list[str]:
 
 
 def _result(finding: Finding, report: Report, index: int) -> dict[str, Any]:
-    text = report.texts.get(finding.path, "")
-    hashes = _hashes(text)
-    span = finding.range
+    text = report.texts.get((finding.path, finding.cell), "")
     prints = {"smellcheck/v1": finding.fingerprint} if finding.fingerprint else {}
+    span = finding.physical.range if finding.physical else finding.range
+    # Of a notebook's JSON the lines are not at hand; who uploads the report adds their hashes.
+    hashes = [] if finding.physical else _hashes(text)
     if text and span.line <= len(hashes):
         prints["primaryLocationLineHash"] = hashes[span.line - 1]
     said = ". ".join(part.rstrip(".") for part in (finding.message, finding.why) if part) + "."
@@ -102,32 +106,37 @@ def _result(finding: Finding, report: Report, index: int) -> dict[str, Any]:
             {
                 "physicalLocation": {
                     "artifactLocation": _artifact(finding.path),
-                    "region": _region((span.line, span.column), (span.end_line, span.end_column)),
+                    "region": _span(span),
                 }
             }
         ],
         "partialFingerprints": prints,
     }
     if finding.fix is not None and text:
-        result["fixes"] = [_fix(finding.fix, finding.path, Lines.of(text))]
+        result["fixes"] = [_fix(finding.fix, finding, Lines.of(text))]
+    if finding.cell is not None:
+        place = {"name": f"cell {finding.cell}", "kind": "module", "fullyQualifiedName": finding.place}
+        result["locations"][0]["logicalLocations"] = [place]
     if finding.evidence is not None:
         result["properties"] = {"evidence": finding.evidence}
     return result
 
 
-def _fix(fix: TextFix, path: str, lines: Lines) -> dict[str, Any]:
-    replacements = [
-        {
-            "deletedRegion": _region(lines.place(edit.start), lines.place(edit.end)),
-            "insertedContent": {"text": edit.text},
-        }
-        for edit in fix.edits
-    ]
+def _fix(fix: TextFix, finding: Finding, lines: Lines) -> dict[str, Any]:
+    if finding.physical is not None:
+        made = [(_span(span), text) for span, text in finding.physical.edits]
+    else:
+        made = [(_region(lines.place(edit.start), lines.place(edit.end)), edit.text) for edit in fix.edits]
+    replacements = [{"deletedRegion": region, "insertedContent": {"text": text}} for region, text in made]
     return {
         "description": {"text": fix.title},
-        "artifactChanges": [{"artifactLocation": _artifact(path), "replacements": replacements}],
+        "artifactChanges": [{"artifactLocation": _artifact(finding.path), "replacements": replacements}],
         "properties": {"safety": fix.safety},
     }
+
+
+def _span(span: Range) -> dict[str, int]:
+    return _region((span.line, span.column), (span.end_line, span.end_column))
 
 
 def _region(start: tuple[int, int], end: tuple[int, int]) -> dict[str, int]:
@@ -140,13 +149,17 @@ def _artifact(path: str) -> dict[str, str]:
     return {"uri": quote(path), "uriBaseId": "SRCROOT"}
 
 
-def _notification(problem: Problem) -> dict[str, Any]:
+def _notification(problem: Problem, level: str) -> dict[str, Any]:
     place: dict[str, Any] = {"artifactLocation": _artifact(problem.path)}
-    if problem.line is not None:
+    where = ""
+    if problem.cell:
+        # A line of a cell is none of the file.
+        where = f"cell {problem.cell}: " if problem.line is None else f"cell {problem.cell}:{problem.line}: "
+    elif problem.line is not None:
         place["region"] = {"startLine": problem.line}
     return {
-        "level": "error",
-        "message": {"text": problem.message},
+        "level": level,
+        "message": {"text": where + problem.message},
         "descriptor": {"id": problem.kind},
         "locations": [{"physicalLocation": place}],
     }

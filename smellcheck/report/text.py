@@ -23,9 +23,10 @@ def render(report: Report, look: Look) -> str:
     out = []
     for path, group in groupby(report.findings, key=lambda finding: finding.path):
         findings = list(group)
-        lines = Lines.of(report.texts.get(path, ""))
+        texts: dict[int | None, Lines] = {}
         out.append(paint(DIM, _header(path, len(findings), look)))
         for finding in findings:
+            lines = texts.setdefault(finding.cell, Lines.of(report.texts.get((path, finding.cell), "")))
             out += ["", *_finding(finding, lines, look, told)]
         out.append("")
     return "".join(f"{line}\n" for line in out)
@@ -39,7 +40,7 @@ def _header(path: str, count: int, look: Look) -> str:
 
 def _finding(finding: Finding, lines: Lines, look: Look, told: set[tuple[str, str]]) -> Iterator[str]:
     paint = Paint(look.color)
-    place = paint(BOLD, f"{clean(finding.path)}:{finding.range.line}:{finding.range.column}")
+    place = paint(BOLD, f"{clean(finding.path)}:{finding.place}")
     kind = paint(LEVEL_STYLES[finding.level], f"{finding.level}[{finding.rule}]")
     yield f"{place} {kind} {clean(finding.message)}"
     if lines.text:

@@ -32,6 +32,16 @@ class Result:
         return json.loads(self.out)
 
 
+def notebook(*cells: str, **metadata: Any) -> str:
+    """The JSON of a notebook, as Jupyter writes it."""
+    made = [
+        {"cell_type": "code", "execution_count": 7, "metadata": {}, "outputs": [], "source": cell.splitlines(True)}
+        for cell in cells
+    ]
+    whole = {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
 Cli = Callable[..., Result]
 Write = Callable[[Mapping[str, str | bytes]], None]
 

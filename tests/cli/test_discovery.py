@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import WASTE, Cli, Write
+from .conftest import WASTE, Cli, Write, notebook
 
 
 def checked(smellcheck: Cli, *args: str) -> list[str]:
@@ -15,12 +15,10 @@ def checked(smellcheck: Cli, *args: str) -> list[str]:
 
 
 def test_only_code_that_runs(smellcheck: Cli, write: Write) -> None:
-    write(dict.fromkeys(("a.py", "b.pyw", "c.pyi", "d.txt", "e", "f.ipynb", "g/h.py"), WASTE))
-    assert checked(smellcheck) == ["a.py", "b.pyw", "g/h.py"]
+    write(dict.fromkeys(("a.py", "b.pyw", "c.pyi", "d.txt", "e", "g/h.py"), WASTE))
+    write(dict.fromkeys(("f.ipynb", "g/i.ipynb", ".ipynb_checkpoints/f.ipynb"), notebook(WASTE)))
+    assert checked(smellcheck) == ["a.py", "b.pyw", "f.ipynb", "g/h.py", "g/i.ipynb"]
     assert checked(smellcheck, "e", "c.pyi") == ["c.pyi", "e"]
-    result = smellcheck("f.ipynb", "--output-format", "json")
-    assert result.code == 2
-    assert result.json["errors"][0]["kind"] == "unsupported"
 
 
 def test_default_exclusions(smellcheck: Cli, write: Write) -> None:

@@ -158,7 +158,7 @@ def test_text_cuts_long_spans_and_lines() -> None:
     text = "call(" + "1, " * 200 + "2)\n" + "x = [\n" + "    1,\n" * 50 + "]\n"
     long_line = finding(range=Range(1, 600, 1, 603), start=599, end=602, fix=None)
     long_span = finding(range=Range(2, 5, 53, 2), start=0, end=5, fix=None)
-    shown = render("text", Report(findings=(long_line, long_span), texts={"a.py": text}), Look(width=80))
+    shown = render("text", Report(findings=(long_line, long_span), texts={("a.py", None): text}), Look(width=80))
     assert max(map(len, shown.splitlines())) <= 80
     assert "53 │ ]" in shown
     assert len(shown.splitlines()) < 30
@@ -176,7 +176,7 @@ def test_nothing_from_outside_moves_the_cursor(form: str) -> None:
     evil = "\x1b[2J\u202e\r"
     text = f"demo.waste('{evil}')\n".replace("\r", "")
     found = finding(path=f"a{evil}.py", message=f"m{evil}", range=Range(1, 1, 1, 11), start=0, end=10, fix=None)
-    shown = render(form, Report(findings=(found,), texts={found.path: text}), Look())
+    shown = render(form, Report(findings=(found,), texts={(found.path, None): text}), Look())
     assert not set(shown) & {"\x1b", "\u202e", "\r"}
     assert "\\x1b[2J" in shown
 
