@@ -44,8 +44,8 @@ def split(text: str) -> dict[int, str]:
 def spans(text: str) -> Iterator[tuple[int, int, int]]:
     """Number, start and end of each cell in a joined text."""
     found = list(_BOUNDARY.finditer(text))
-    following = [boundary.start() for boundary in found[1:]]
-    for boundary, below in zip(found, [*following, len(text)], strict=True):
+    ends = [*(boundary.start() for boundary in found[1:]), len(text)]
+    for boundary, below in zip(found, ends[: len(found)], strict=True):
         start = boundary.end()
         yield int(boundary[1]), start, max(start, below - 1) if text[below - 1 : below] == "\n" else below
 

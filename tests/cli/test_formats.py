@@ -41,7 +41,7 @@ def finding(**changes: object) -> Finding:
 
 
 def report(*findings: Finding, **rest: object) -> Report:
-    texts = {found.path: TEXT for found in findings}
+    texts = {(found.path, None): TEXT for found in findings}
     return Report(**{"findings": findings, "files": 1, "texts": texts, **rest})
 
 
