@@ -6,7 +6,9 @@ neighbouring statements, and of what a mask hides nothing is known.
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -61,7 +63,10 @@ def place(cells: Sequence[tuple[int, int, int]], offset: int) -> tuple[int, int]
 
 
 def keeps(text: str, start: int, edits: Sequence[TextEdit]) -> bool:
-    """Whether edits stay within the cell of an offset and leave every mask as it is; always true of a module."""
+    """Whether edits stay within the cell of an offset, leave every mask as it is, and what the cell shows below it.
+
+    Always true of a module.
+    """
     if MASK not in text:
         return True
     if any(MASK in edit.text for edit in edits):
@@ -74,7 +79,26 @@ def keeps(text: str, start: int, edits: Sequence[TextEdit]) -> bool:
         return False
     from .edits import apply
 
-    return _marks(apply(text, edits)) == _marks(text)
+    new = apply(text, edits)
+    if _marks(new) != _marks(text):
+        return False
+    return not _shows(split(text)[home[0]]) or _shows(split(new)[home[0]])
+
+
+def _shows(cell: str) -> bool:
+    """Whether a notebook shows the value of a cell's last statement, and that may be more than nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            last = ast.parse(cell).body[-1:]
+    except (SyntaxError, ValueError):
+        return False
+    match last:
+        case [ast.Expr(value=ast.Call(func=ast.Name("print")))]:
+            return False
+        case [ast.Expr()]:
+            return True
+    return False
 
 
 def _marks(text: str) -> tuple[list[str], list[str], int]:

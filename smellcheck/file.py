@@ -173,7 +173,7 @@ class File:
             for name in self.names_in(home)
             if name.value == bound.value
             and self.reads(name)
-            and any(one.node is binder for one in self.scopes.reaching(name))
+            and any(one.node is binder for one in self.scopes.seen(name))
         ]
 
     def reads(self, name: cst.Name) -> bool:

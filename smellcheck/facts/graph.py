@@ -137,7 +137,7 @@ class Graph:
         for _ in range(2):
             for node in (below for part in region for below in descend(part, into_functions=False)):
                 if isinstance(node, cst.Name) and node.value in tainted.sure and self._file.reads(node):
-                    if not tainted.reaches(node, self._file.scopes.reaching(node)):
+                    if not tainted.reaches(node, self._file.scopes.seen(node)):
                         continue
                     if self.straight_cut(node):
                         cut = used = True
@@ -167,7 +167,7 @@ class Graph:
         for _ in range(2):
             for node in (below for part in region for below in descend(part, into_functions=False)):
                 if isinstance(node, cst.Name) and node.value in tainted.sure and self._file.reads(node):
-                    if not tainted.reaches(node, self._file.scopes.reaching(node)) or self.looked_at(node):
+                    if not tainted.reaches(node, self._file.scopes.seen(node)) or self.looked_at(node):
                         continue
                     if self.straight_cut(node, _DETACH):
                         cut = True

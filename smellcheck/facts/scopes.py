@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
+from .cell import boundary
 from .tree import Tree, descend
 
 if TYPE_CHECKING:
@@ -156,6 +159,29 @@ class Scopes:
             return everything
         found = self.flow(scope).at(name)
         return everything if found is None else found
+
+    def seen(self, name: cst.Name) -> tuple[Definition, ...]:
+        """As `reaching`, whatever the order in which a notebook's cells are run.
+
+        A name that its own cell does not bind may have been bound by any later cell, in the run before.
+        """
+        found = self.reaching(name)
+        scope = self.around(name)
+        if not self.cells or scope is not self.module:
+            return found
+        if any(self._cell(one.node) == self._cell(name) for one in found):
+            return found
+        later = (one for one in scope.bindings.get(name.value, ()) if self._cell(one.node) > self._cell(name))
+        return tuple(dict.fromkeys((*found, *later)))
+
+    @cached_property
+    def cells(self) -> list[int]:
+        """Where the cells of a notebook begin, in the order of nodes; empty for a module."""
+        assert isinstance(self.module.node, cst.Module)
+        return [self._tree.order[statement] for statement in self.module.node.body if boundary(statement)]
+
+    def _cell(self, node: cst.CSTNode) -> int:
+        return bisect_right(self.cells, self._tree.order[node])
 
     def flow(self, scope: Scope) -> Reaching:
         """The reaching definitions of one scope, computed once."""
