@@ -82,7 +82,8 @@ def test_what_a_later_cell_computes_may_be_read_by_an_earlier_one() -> None:
     set_up = SET_UP.removesuffix("\nmodel.eval()")
     reader = "loss = criterion(scores, y)\nloss.register_hook(report)"
     maker = "scores = model(x)\nprint(scores.argmax(1).tolist())"
-    assert len(found(set_up, maker)) == 1
+    other = reader.replace("scores", "others")
+    assert len(found(set_up, other, maker)) == 1
     assert found(set_up, maker, reader) == ()
     assert found(set_up, reader, maker) == ()
     # This one reads what it made itself.
