@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+
+from smellcheck.finding import TextEdit
 
 from .conftest import FIXED, WASTE, Cli, Write, notebook
 
@@ -171,3 +174,29 @@ def test_a_plain_module_is_no_notebook(smellcheck: Cli, write: Write, work: Path
     write({"a.py": WASTE, "b.ipynb": TWO})
     assert smellcheck("--fix").code == 0
     assert (work / "a.py").read_text() == FIXED
+
+
+def test_a_notebook_may_be_larger_than_a_module_but_not_without_end(smellcheck: Cli, write: Write, work: Path) -> None:
+    picture = '"outputs": [{"png": "' + "A" * 6_000_000 + '"}]'
+    write({"a.ipynb": TWO.replace('"outputs": []', picture)})
+    (work / "b.ipynb").touch()
+    os.truncate(work / "b.ipynb", 100_000_001)
+    write({"c.ipynb": notebook("x = '" + "a" * 5_000_000 + "'")})
+    result = smellcheck("--output-format", "json")
+    assert [found["path"] for found in result.json["findings"]] == ["a.ipynb"]
+    assert [(error["path"], error["kind"]) for error in result.json["errors"]] == [
+        ("b.ipynb", "too-large"),
+        ("c.ipynb", "too-large"),
+    ]
+
+
+def test_a_fix_that_would_not_come_back_is_not_written(
+    smellcheck: Cli, write: Write, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({"a.ipynb": TWO})
+    monkeypatch.setattr("smellcheck.notebook.splice", lambda source, edits: [TextEdit(source.start, source.end, '"y"')])
+    result = smellcheck("--fix", "--output-format", "json")
+    assert result.code == 2
+    assert [error["kind"] for error in result.json["errors"]] == ["encoding-error"]
+    assert [found["rule"] for found in result.json["findings"]] == ["plain-waste"]
+    assert (work / "a.ipynb").read_text() == TWO
