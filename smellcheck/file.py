@@ -249,7 +249,10 @@ class File:
         return Edit((anchor, "line-start"), (anchor, "line-start"), "".join(f"{indent}{line}\n" for line in lines))
 
     def delete_statement(self, statement: cst.CSTNode) -> Edit:
-        """Take out a statement that stands on lines of its own."""
+        """Take out a statement that stands on lines of its own; where it is all that a block holds, `pass` stays."""
+        block = self.parent(statement)
+        if isinstance(block, cst.IndentedBlock) and len(block.body) == 1:
+            return Edit((self._first(statement), "indent"), (statement, "end"), "pass")
         return Edit((statement, "line-start"), (statement, "line-end"), "")
 
     def remove_argument(self, call: cst.Call, arg: cst.Arg) -> Edit:
@@ -273,7 +276,10 @@ class File:
             for node in descend(statement):
                 if isinstance(node, cst.SimpleString | cst.FormattedString) and "\n" in self.text_of(node):
                     return None
-        step = self.module.default_indent
+        block = self.parent(statements[0])
+        # Where a block is indented otherwise than the rest of the file, tabs and spaces must not meet.
+        own = block.indent if isinstance(block, cst.IndentedBlock) else None
+        step = self.module.default_indent if own is None else own
         first, last = self._first(statements[0]), statements[-1]
         return (
             self.insert_line_before(statements[0], f"{header}:"),

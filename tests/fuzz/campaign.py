@@ -1,7 +1,8 @@
 """A long search for programs that break it: `python tests/fuzz/campaign.py KIND FIRST LAST [DIRECTORY]`.
 
-KIND is `case`, `generated`, `grammar` or `file`; seeds run from FIRST to before LAST. Real files are taken from
-DIRECTORY. What breaks is told with its seed and kept under the current directory.
+KIND is `case`, `generated`, `grammar`, `file` or `whole`; seeds run from FIRST to before LAST. Real files are taken
+from DIRECTORY: changed, or whole, behind a comment that names every framework so that every rule looks at them. What
+breaks is told with its seed and kept under the current directory.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import programs
-from properties import faults
+from properties import RULES, faults
 
 STEP = 50
+WORDS = frozenset().union(*(rule.triggers.imports for rule in RULES))
 
 
 def program(kind: str, seed: int, files: list[Path]) -> str:
@@ -27,6 +29,8 @@ def program(kind: str, seed: int, files: list[Path]) -> str:
     if kind == "generated":
         return programs.of_generator(seed)
     text = files[seed % len(files)].read_bytes().decode("utf-8", "replace")
+    if kind == "whole":
+        return f"# {' '.join(sorted(WORDS))}\n{text}"
     return programs.of_file(text, seed) if programs.parses(text) and len(text) < 40_000 else programs.of_case(seed)
 
 
@@ -73,7 +77,7 @@ def _of_grammar(first: int, last: int) -> tuple[int, list[str]]:
 def main() -> int:
     """Run the campaign; the exit code is 1 when anything is wrong."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("kind", choices=("case", "generated", "grammar", "file"))
+    options.add_argument("kind", choices=("case", "generated", "grammar", "file", "whole"))
     options.add_argument("first", type=int)
     options.add_argument("last", type=int)
     options.add_argument("directory", type=Path, nargs="?")
