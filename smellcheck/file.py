@@ -245,14 +245,14 @@ class File:
     def insert_line_before(self, statement: cst.CSTNode, *lines: str) -> Edit:
         """Put whole lines above a statement, indented as it is."""
         indent = self.indent(statement)
-        anchor = self._first(statement)
+        anchor = self.begins_with(statement)
         return Edit((anchor, "line-start"), (anchor, "line-start"), "".join(f"{indent}{line}\n" for line in lines))
 
     def delete_statement(self, statement: cst.CSTNode) -> Edit:
         """Take out a statement that stands on lines of its own; where it is all that a block holds, `pass` stays."""
         block = self.parent(statement)
         if isinstance(block, cst.IndentedBlock) and len(block.body) == 1:
-            return Edit((self._first(statement), "indent"), (statement, "end"), "pass")
+            return Edit((self.begins_with(statement), "indent"), (statement, "end"), "pass")
         return Edit((statement, "line-start"), (statement, "line-end"), "")
 
     def remove_argument(self, call: cst.Call, arg: cst.Arg) -> Edit:
@@ -280,7 +280,7 @@ class File:
         # Where a block is indented otherwise than the rest of the file, tabs and spaces must not meet.
         own = block.indent if isinstance(block, cst.IndentedBlock) else None
         step = self.module.default_indent if own is None else own
-        first, last = self._first(statements[0]), statements[-1]
+        first, last = self.begins_with(statements[0]), statements[-1]
         return (
             self.insert_line_before(statements[0], f"{header}:"),
             Edit((first, "line-start"), (last, "line-end"), step, kind="indent"),
@@ -296,7 +296,7 @@ class File:
                 found.append(self.module.default_indent if current.indent is None else current.indent)
         return "".join(reversed(found))
 
-    def _first(self, statement: cst.CSTNode) -> cst.CSTNode:
+    def begins_with(self, statement: cst.CSTNode) -> cst.CSTNode:
         """The node whose line a statement begins on: its first decorator, if it has any."""
         if isinstance(statement, cst.FunctionDef | cst.ClassDef) and statement.decorators:
             return statement.decorators[0]

@@ -177,7 +177,7 @@ def import_edit(file: File, module: str, lines: Lines, at: int = 0) -> TextEdit 
     newline = file.module.default_newline
     if last is None:
         body = file.module.body
-        first = body[1] if len(body) > 1 and _docstring(body[0]) else body[0]
+        first = file.begins_with(body[1] if len(body) > 1 and _docstring(body[0]) else body[0])
         span = spans(file.module, file.spelled, [first])
         at = lines.start_of(span[first][0]) if first in span else 0
         return TextEdit(at, at, f"import {module}{newline}")

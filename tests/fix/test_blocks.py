@@ -10,7 +10,7 @@ import pytest
 from smellcheck import Fix, Smell, plugins
 from smellcheck.edits import apply
 from smellcheck.file import File
-from smellcheck.resolve import resolve
+from smellcheck.resolve import Lines, import_edit, resolve
 from smellcheck.smell import Edit
 
 
@@ -46,3 +46,11 @@ def test_tabs_and_spaces_do_not_meet() -> None:
     edits = file.wrap(loop.body.body, "with a()")
     assert edits is not None
     assert mended(file, loop, *edits) == "if x:\n    y()\nfor x in y:\n\twith a():\n\t\twaste()\n\t\twaste()\n"
+
+
+@pytest.mark.parametrize("head", ["", '"""Doc."""\n', "# why\n"])
+def test_an_import_stands_in_front_of_decorators(head: str) -> None:
+    file = File(f"{head}@f\nclass C: pass\n")
+    edit = import_edit(file, "torch", Lines(file.text))
+    assert edit is not None
+    assert apply(file.text, [edit]) == f"{head}import torch\n@f\nclass C: pass\n"
