@@ -222,6 +222,11 @@ def _deletion(comment: Comment, lines: Lines, start: int, end: int) -> TextEdit:
     """The edit that takes out a comment from `start` to `end`, and the space that it leaves empty."""
     text, opening, closing = lines.text, comment.start, comment.start + len(comment.text)
     if comment.own and (start, end) == (opening, closing):
+        above = text[lines.starts[comment.line - 2] : lines.starts[comment.line - 1]] if comment.line > 1 else ""
+        if above.rstrip().endswith("\\"):
+            # A statement that is continued to nothing but the comment ends where it did.
+            code = above.rstrip()[:-1].rstrip()
+            return TextEdit(lines.starts[comment.line - 2] + len(code), closing, "")
         below = lines.starts[comment.line] if comment.line < len(lines.starts) else len(text)
         return TextEdit(lines.starts[comment.line - 1], below, "")
     if end == closing:
