@@ -255,4 +255,24 @@ def prove(form: str, select: tuple[str, ...], **asked: Any) -> int:
     return int(proof.differs is not None)
 
 
-COMMANDS = (rule, rules, config, test, new, bench, clean, prove)
+@click.command()
+@click.option("--stdio", is_flag=True, help="Speak over standard input and output, as it does unless told otherwise.")
+@click.option("--tcp", is_flag=True, help="Wait for one client on a socket.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address of that socket.")
+@click.option("--port", type=click.IntRange(0, 65535), default=2087, show_default=True, help="The port of that socket.")
+@click.option("--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Write a log to this file.")
+def server(stdio: bool, tcp: bool, host: str, port: int, log_file: Path | None) -> int:
+    """Serve an editor by the language server protocol."""
+    from importlib.util import find_spec
+
+    if stdio and tcp:
+        raise click.UsageError("--stdio and --tcp exclude each other.")
+    if find_spec("pygls") is None or find_spec("lsprotocol") is None:
+        tell("`smellcheck server` needs pygls: install `smellcheck-ai[lsp]`")
+        return 2
+    from .server.app import run
+
+    return run((host, port) if tcp else None, log_file)
+
+
+COMMANDS = (rule, rules, config, test, new, bench, clean, prove, server)

@@ -80,6 +80,21 @@ def is_excluded(path: Path, cwd: Path, settings: Settings, exclude: tuple[str, .
     return False
 
 
+def left_out(path: Path, cwd: Path, settings: Settings, exclude: tuple[str, ...] = ()) -> bool:
+    """Would a walk from `cwd` pass a file by?"""
+    if is_excluded(path, cwd, settings, exclude):
+        return True
+    if not settings.respect_gitignore:
+        return False
+    top = cwd if path.is_relative_to(cwd) else path.parent
+    ignores = _ignores_above(path)
+    return any(
+        _ignored(step, tuple(entry for entry in ignores if entry[0] in step.parents), is_dir=step != path)
+        for step in (path, *path.parents)
+        if top in step.parents
+    )
+
+
 def _excluded(path: Path, cwd: Path, settings: Settings, exclude: tuple[str, ...], *, is_dir: bool) -> bool:
     patterns = ((settings.root, settings.exclude), (settings.root, settings.extend_exclude), (cwd, exclude))
     return any(matches(path, root, names, is_dir=is_dir) for root, names in patterns if names)

@@ -31,6 +31,20 @@ def apply(text: str, edits: Iterable[TextEdit]) -> str:
     return "".join([*parts, text[at:]])
 
 
+def common_start(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def common_end(one: str, other: str) -> int:
+    """How many characters two texts end with alike."""
+    return common_start(one[::-1], other[::-1])
+
+
 def compatible(one: TextEdit, other: TextEdit) -> bool:
     """Whether edits of two fixes can both be made, and mean together what each means alone."""
     if one == other:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
 import libcst as cst
 
+from .facts import nodes
 from .facts.batches import Batches
 from .facts.calls import Calls
 from .facts.context import Context
@@ -19,7 +20,6 @@ from .facts.graph import Graph
 from .facts.inference import Inference
 from .facts.items import Items
 from .facts.names import Names
-from .facts.nodes import parse
 from .facts.phase import Phase
 from .facts.samples import Samples
 from .facts.scopes import Scopes
@@ -40,7 +40,7 @@ class File:
     Raises `libcst.ParserSyntaxError` when the text does not parse.
     """
 
-    def __init__(self, text: str, path: str = "") -> None:
+    def __init__(self, text: str, path: str = "", parse: Callable[[str], cst.Module] = nodes.parse) -> None:
         self.path = path
         self.text = text
         # LibCST reads a form feed or a lone carriage return in ways that do not round-trip; of the same length,

@@ -53,7 +53,7 @@ def run(paths: Sequence[str], options: Options) -> Report:
     Raises `ConfigError` and `SelectorError` when the run as a whole is set up wrongly, `plugins.PluginError`
     when a rule cannot be loaded. A single bad file or nested configuration is a problem in the report.
     """
-    plan = _Plan.make(options)
+    plan = Plan.make(options)
     found = discover(paths, options.chosen.cwd, resolver(options.chosen), options.exclude)
     problems = dict.fromkeys(found.problems)
     tasks = [(target, plan.job(target, problems)) for target in found.targets]
@@ -66,7 +66,7 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
     """Check or fix a text that stands in no file, as if it were called `name`; the mended text comes too."""
     from .source import Source, SourceError
 
-    plan = _Plan.make(options)
+    plan = Plan.make(options)
     cwd = options.chosen.cwd
     path = cwd / name
     settings = resolver(options.chosen)(path.parent)
@@ -87,7 +87,7 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What is settled before the first file is opened."""
 
     options: Options
@@ -105,7 +105,11 @@ class _Plan:
         return not any(isinstance(rule, Known) for rule in self.rules)
 
     @classmethod
-    def make(cls, options: Options) -> _Plan:
+    def make(cls, options: Options) -> Plan:
+        """The plan of a run.
+
+        Raises `ConfigError`, `SelectorError` and `plugins.PluginError` when the run as a whole is set up wrongly.
+        """
         settings = resolver(options.chosen)(options.chosen.cwd)
         cached, rules = _rules(options)
         # Whatever is wrong here, the command line said.
@@ -132,6 +136,10 @@ class _Plan:
             return None
 
     def settled_job(self, target: Target) -> Job:
+        """What to do with a file.
+
+        Raises `ConfigError` when its configuration is wrong.
+        """
         settings = target.settings
         selection = self.select(settings)
         off: set[str] = set()
@@ -149,6 +157,7 @@ class _Plan:
         return Job(target.path, target.shown, names, explicit, frozenset(safety), not self.options.diff)
 
     def report(self, targets: Sequence[Target], outcomes: Sequence[Outcome], problems: dict[Problem, None]) -> Report:
+        """What is told of the files that were done."""
         findings: list[Finding] = []
         fixed, failing = Counter[str](), 0
         for target, outcome in zip(targets, outcomes, strict=True):
@@ -178,6 +187,7 @@ class _Plan:
         )
 
     def cards(self, names: frozenset[str]) -> Iterator[Card]:
+        """The pages of some rules, where the report wants them."""
         from . import evidence
         from .manifest import Known
 
@@ -242,7 +252,7 @@ def _order(finding: Finding) -> tuple[str, int, int, int, str, int]:
     return finding.path, finding.cell or 0, finding.range.line, finding.range.column, finding.rule, finding.end
 
 
-def _do(jobs: Sequence[Job], plan: _Plan, progress: Progress) -> list[Outcome]:
+def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
     finished = 0
 
     def done() -> None:
@@ -264,7 +274,7 @@ def _do(jobs: Sequence[Job], plan: _Plan, progress: Progress) -> list[Outcome]:
     return whole
 
 
-def _share_out(jobs: Sequence[Job], plan: _Plan, done: Callable[[], None]) -> list[Outcome]:
+def _share_out(jobs: Sequence[Job], plan: Plan, done: Callable[[], None]) -> list[Outcome]:
     from . import pool
 
     work = partial(analyse, known=() if plan.loaded else plan.rules)
