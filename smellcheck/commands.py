@@ -118,7 +118,7 @@ def config(key: str | None, as_schema: bool) -> int:
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True))
 def test(paths: tuple[str, ...]) -> int:
-    """Run the pages under PATHS (`.` unless given) as the tests of their rules."""
+    """Run the pages under PATHS (`.` unless given) as the tests of their rules. This executes the pages' code."""
     from importlib.metadata import entry_points
     from importlib.util import find_spec
 

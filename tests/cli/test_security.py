@@ -174,6 +174,13 @@ def test_workflow_commands(work: Path) -> None:
     assert all(line.startswith(("::warning ", "::error ", "::notice ")) for line in lines)
 
 
+@pytest.mark.parametrize("command", ["test", "bench", "prove"])
+def test_execution(command: str) -> None:
+    """`test`, `bench` and `prove` execute code, and their help says so."""
+    told = subprocess.run([sys.executable, "-m", "smellcheck", command, "--help"], capture_output=True, text=True)
+    assert "this executes" in " ".join(told.stdout.lower().split())
+
+
 def test_every_sentence_has_its_test() -> None:
     sentences = [line[2:] for line in PAGE.read_text(encoding="utf-8").split("\n") if line.startswith("- ")]
     tests = [value.__doc__ for name, value in globals().items() if name.startswith("test_") and value.__doc__]
