@@ -17,6 +17,8 @@ from smellcheck.cache import Cache
 from smellcheck.finding import Problem
 from smellcheck.single import Outcome
 
+from .conftest import notebook
+
 WASTE = (
     "import torch\n\n\ndef f(opt):\n    model = torch.nn.Linear(1, 1)\n    model.eval()\n    return model(opt).item()\n"
 )
@@ -64,6 +66,20 @@ def test_a_run_where_nothing_changed_loads_nothing_and_says_the_same(project: Pa
     again, second, modules = smellcheck(cwd=project)
     assert (again, second) == (code, first)
     assert not modules & HEAVY
+
+
+def test_a_notebook_is_remembered_cell_by_cell(project: Path) -> None:
+    (project / "waste.ipynb").write_text(notebook("x = 1", "%%time\n" + WASTE, "print 'two'"))
+    code, first, _ = smellcheck("waste.ipynb", "--output-format", "sarif:first.sarif", cwd=project)
+    assert code == 1
+    assert [finding["cell"] for finding in first["findings"]] == [2]
+    assert [note["cell"] for note in first["notes"]] == [3]
+    assert smellcheck("waste.ipynb", cwd=project)[1] == first
+    again, second, modules = smellcheck("waste.ipynb", cwd=project)
+    assert (again, second) == (code, first)
+    assert not modules & HEAVY
+    smellcheck("waste.ipynb", "--output-format", "sarif:second.sarif", cwd=project)
+    assert (project / "first.sarif").read_text() == (project / "second.sarif").read_text()
 
 
 def test_one_file_that_cannot_smell_loads_nothing(project: Path) -> None:
