@@ -61,7 +61,7 @@ def check(
         from .file import File
 
         try:
-            file = File(text, path, parse or libcst.parse_module)
+            file = File(text, path, parse) if parse is not None else File(text, path)
         except libcst.ParserSyntaxError as failure:
             # CPython reads it: the limit is LibCST's.
             message = f"cannot be read by LibCST: {failure.message.partition(chr(10))[0]}"

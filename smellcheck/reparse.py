@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .edits import common_end, common_start
+from .facts.nodes import parse
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -52,7 +53,7 @@ class Reparser:
         if tree is not None:
             self._last, self.parsed = tree
             return self._last.module
-        module = cst.parse_module(text)
+        module = parse(text)
         starts = _starts(text, module.body) if _regular(text) else None
         # A tree whose statements cannot be told apart is of no use next time, nor is the one before.
         self._last = _Tree(text, module, starts) if starts is not None else None
@@ -100,7 +101,7 @@ def _parsed(piece: str, *, closed: bool) -> _Tree | None:
     """A stretch of whole statements as a tree; unless it is the last, a `pass` stands for what follows."""
     text = piece if closed else f"{piece}pass{_first_newline(piece)}"
     try:
-        module = cst.parse_module(text)
+        module = parse(text)
     except cst.ParserSyntaxError:
         return None
     starts = _starts(text, module.body)

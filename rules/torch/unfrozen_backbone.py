@@ -9,7 +9,7 @@ from smellcheck import File, Fix, Smell, rule
 
 # Attributes that are the whole model under another name.
 _WHOLE = {"module", "model", "_orig_mod", "net", "network"}
-_FREEZES = re.compile(r"requires_grad|freeze|frozen|peft|LoraConfig|get_peft_model|BitFit|lora|adapter", re.I)
+_FREEZES = re.compile(r"requires_grad|freeze|(?<!un)frozen|peft|LoraConfig|get_peft_model|BitFit|lora|adapter", re.I)
 
 
 @rule(imports="torch", words="parameters", practice="freezing")

@@ -108,6 +108,7 @@ class Desk:
         self._trees[ask.uri] = reparser
         if len(self._trees) > _TREES:
             del self._trees[next(iter(self._trees))]
+        reparser.parsed = 0
         # The trees are freed by counting; a collection in between would walk all that are kept.
         gc.disable()
         try:
