@@ -51,7 +51,7 @@ def evaluate(model, loader, device):
 """
 
 #: How long an answer may take before something must be wrong.
-PATIENCE = int(os.environ.get("P", "120"))
+PATIENCE = 120
 
 
 def units(text: str, encoding: str) -> int:
