@@ -142,7 +142,8 @@ class Session:
         for target, proof in todo:
             if self.left() <= 0:
                 return False
-            if (entry := self._kept(target, proof, {})) is not None:
+            entry = self._kept(target, proof)
+            if entry is not None and entry["verdict"] != "invalid-outputs":
                 known.append((expected(entry, proof), target, proof))
         if self.meter is None:
             return True
@@ -152,7 +153,7 @@ class Session:
             if self.left() < len(proof.sizes) * self.protocol.seconds:
                 self.tell("the time limit is reached; the same command goes on from here")
                 return False
-            self._kept(target, proof, {size: self.measure(proof, size) for size in proof.sizes})
+            self._kept(target, proof, measured=True)
         return True
 
     def concerns(self, proof: Case) -> bool:
@@ -169,14 +170,18 @@ class Session:
             for one in record.read(target.file, target.rule)["entries"]
         )
 
-    def _kept(self, target: Target, proof: Case, trials: dict[int, Trial]) -> dict[str, Any] | None:
+    def _kept(self, target: Target, proof: Case, *, measured: bool = False) -> dict[str, Any] | None:
+        """The entry of a proof, kept unless it would put mere counts in the place of what was measured before."""
         try:
+            trials = {size: self.measure(proof, size) for size in proof.sizes} if measured else {}
             entry = self.entry(proof, trials)
         except Exception as error:  # a proof runs what it likes: one that fails must not end the others
             self.tell(f"{target.rule}, {proof.title}: {type(error).__name__}: {error}")
             return None
         if trials and not self.trusted:
             entry["verdict"] = "invalid-run"
+        if self.meter is not None and not measured and self.done(target, proof):
+            return entry
         beside = target.page.with_suffix(".json")
         record.store(target.file, target.rule, entry, base=beside if beside.exists() else None)
         self.tell(f"{target.rule}, {proof.title}: {said(entry, proof)}")

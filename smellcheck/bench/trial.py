@@ -134,31 +134,57 @@ def run(
     synchronize: Callable[[], object] = lambda: None,
 ) -> Trial:
     """Runs both arms by the protocol. Whatever an arm raises goes through."""
-    runs: dict[ArmName, int] = {}
+    paces: dict[ArmName, float] = {}
     for name, work in arms.items():
         a_run = _warm(work, protocol, clock, synchronize)
-        runs[name] = max(1, math.ceil(protocol.window / a_run))
+        paces[name] = _pace(work, a_run, protocol, clock, synchronize)
     windows: list[Window] = []
     for pair in range(protocol.pairs):
         order: tuple[ArmName, ArmName] = ("smelly", "clean") if pair % 2 == 0 else ("clean", "smelly")
-        windows += [_window(name, arms[name], runs[name], protocol, meter, clock, synchronize) for name in order]
+        windows += [_window(name, arms[name], paces[name], protocol, meter, clock, synchronize) for name in order]
     return Trial(protocol, tuple(windows))
 
 
 def _warm(work: Callable[[], object], protocol: Protocol, clock: Clock, synchronize: Callable[[], object]) -> float:
-    """Runs an arm until it is warm; the seconds that one run takes by then."""
+    """Runs an arm until it is warm; the seconds that its quickest run took, each of them waited for."""
     start = previous = clock()
-    a_run = 0.0
+    a_run = math.inf
     done = 0
     while done < protocol.warm_up_runs or previous - start < protocol.warm_up:
         work()
         synchronize()
         done += 1
         now = clock()
-        a_run, previous = now - previous, now
+        a_run, previous = min(a_run, now - previous), now
         if done >= 3 and previous - start > 5 * max(protocol.warm_up, protocol.window):
             break  # so slow that twenty runs would take minutes
     return max(a_run, 1e-6)
+
+
+def _pace(
+    work: Callable[[], object], a_run: float, protocol: Protocol, clock: Clock, synchronize: Callable[[], object]
+) -> float:
+    """The seconds of a run within a window, where runs queue up and only the last is waited for.
+
+    A run that is waited for takes longer: windows calibrated by it would end too soon, and all of them be left out.
+    """
+    enough = min(protocol.lead, protocol.window)
+    while True:
+        runs = max(1, math.ceil(enough / a_run))
+        seconds = _block(work, runs, clock, synchronize)
+        pace = max(seconds / runs, 1e-6)
+        if runs == 1 or seconds >= 0.9 * enough or pace >= a_run:
+            return pace
+        a_run = pace
+
+
+def _block(work: Callable[[], object], runs: int, clock: Clock, synchronize: Callable[[], object]) -> float:
+    """Seconds for some runs that are waited for together."""
+    start = clock()
+    for _ in range(runs):
+        work()
+    synchronize()
+    return clock() - start
 
 
 def _state(meter: Meter | None) -> dict[str, Any]:
@@ -170,25 +196,19 @@ def _state(meter: Meter | None) -> dict[str, Any]:
 def _window(
     name: ArmName,
     work: Callable[[], object],
-    runs: int,
+    a_run: float,
     protocol: Protocol,
     meter: Meter | None,
     clock: Clock,
     synchronize: Callable[[], object],
 ) -> Window:
-    lead = clock()
-    while True:
-        work()
-        synchronize()
-        if clock() - lead >= protocol.lead:
-            break
+    """A window, and before it the same arm at the same pace: a counter that lags is wrong by as much at both ends."""
+    led = 0.0
+    while led < protocol.lead:
+        led += max(_block(work, max(1, math.ceil((protocol.lead - led) / a_run)), clock, synchronize), a_run)
+    runs = max(1, math.ceil(protocol.window / a_run))
     before = _state(meter)
     joules = meter.read() if meter is not None else None
-    start = clock()
-    for _ in range(runs):
-        work()
-    synchronize()
-    seconds = clock() - start
+    seconds = _block(work, runs, clock, synchronize)
     spent = meter.read() - joules if meter is not None and joules is not None else None
-    after = _state(meter)
-    return Window(name, runs, seconds, spent, before, after)
+    return Window(name, runs, seconds, spent, before, _state(meter))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,15 +34,43 @@ def run_arm(proof: Case, arm: Literal["smelly", "clean"], device: str = "cpu", s
 
 
 def difference(proof: Case, device: str, size: int) -> str | None:
-    """How the results of the two arms differ, beyond the page's tolerance and the device's; `None` when they do not."""
+    """How the results of the two arms differ, beyond the page's tolerance and the device's; `None` when they do not.
+
+    Results that are no numbers prove nothing, equal or not.
+    """
+    smelly, clean = run_arm(proof, "smelly", device, size), run_arm(proof, "clean", device, size)
     rtol, atol = proof.tolerance.rtol, proof.tolerance.atol
+    values = list(_values(smelly))
     if device not in ("cpu", "simgpu"):
-        rtol, atol = max(rtol, DEVICE_TOLERANCE["float32"][0]), max(atol, DEVICE_TOLERANCE["float32"][1])
+        rounding = [DEVICE_TOLERANCE.get(_dtype(value), (0.0, 0.0)) for value in values]
+        rtol = max([rtol, *(relative for relative, _ in rounding)])
+        atol = max([atol, *(absolute for _, absolute in rounding)])
     try:
-        assert_same(run_arm(proof, "smelly", device, size), run_arm(proof, "clean", device, size), rtol, atol)
+        assert_same(smelly, clean, rtol, atol)
     except AssertionError as error:
         return str(error).strip() or "the results differ"
-    return None
+    return "the results are not numbers (NaN)" if any(_is_nan(value) for value in values) else None
+
+
+def _values(result: Any) -> Iterator[Any]:
+    if isinstance(result, dict):
+        result = list(result.values())
+    if isinstance(result, (list, tuple)):
+        for part in result:
+            yield from _values(part)
+    else:
+        yield result
+
+
+def _dtype(value: Any) -> str:
+    # A number that was read from a device was a float32 there, as a rule.
+    return "float32" if isinstance(value, float) else str(getattr(value, "dtype", "")).replace("torch.", "")
+
+
+def _is_nan(value: Any) -> bool:
+    if isinstance(value, float):
+        return value != value
+    return "float" in _dtype(value) and bool((value != value).any())
 
 
 def fingerprint(proof: Case, protocol: str) -> str:

@@ -128,3 +128,30 @@ def test_the_protocols_are_those_of_the_documentation() -> None:
     assert (SCREEN.pairs, SCREEN.window, CONFIRM.pairs, CONFIRM.window) == (6, 2.5, 8, 5.0)
     assert 30 < SCREEN.seconds < 45
     assert 85 < CONFIRM.seconds < 100
+
+
+def test_windows_are_full_where_waiting_for_the_device_costs_more_than_the_work() -> None:
+    """Runs are queued; a window waits once, so that a run in it takes less than one that is waited for."""
+    meter, clock = board()
+    queued: list[float] = []
+
+    def wait() -> None:
+        meter.spend(sum(queued) + 0.003, 300 * sum(queued))
+        queued.clear()
+
+    arms: Any = {"smelly": lambda: queued.append(0.001), "clean": lambda: queued.append(0.0005)}
+    found = run(arms, SHORT, meter, clock, wait)
+    assert [reason for _, _, reason in found.pairs() if reason] == []
+    assert found.judge("energy")[0] == "saves"
+
+
+def test_a_stutter_of_the_last_warm_run_does_not_shorten_the_windows() -> None:
+    meter, clock = board()
+    ran = iter(range(10**6))
+
+    def work() -> None:
+        meter.spend(1.0 if next(ran) == 9 else 0.1, 1.0)
+
+    arms: Any = {"smelly": work, "clean": arm(meter, 0.1, 1.0, [], "c")}
+    found = run(arms, Protocol("test", pairs=6, window=2.0, warm_up=1.9, warm_up_runs=3), meter, clock)
+    assert [reason for _, _, reason in found.pairs() if reason] == []
