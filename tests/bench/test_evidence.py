@@ -191,3 +191,51 @@ def test_stored_verdicts_follow_from_the_raw_samples(name: str) -> None:
             verdict, ratio = Trial.from_json(size["trial"]).judge("energy")
             assert verdict == size["verdict"]
             assert (ratio.to_json() if ratio else None) == size["energy"]
+
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema/evidence.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_stored_evidence_follows_its_schema(name: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    document = record.read(RULES[name].page.with_suffix(".json"), name)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    broken = json.loads(json.dumps(document))
+    broken["entries"][0]["verdict"] = "confirmed"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(broken)
+
+
+def recountable() -> list[tuple[str, str]]:
+    """The proofs in torch alone: what the others count depends on the version of their library as well."""
+    return [
+        (name, proof.title)
+        for name, rule in RULES.items()
+        if rule.family == "torch"
+        for proof in read_page(rule.page).proofs
+    ]
+
+
+@pytest.mark.parametrize(("name", "title"), recountable())
+def test_stored_counts_are_counted_again(name: str, title: str) -> None:
+    from smellcheck.bench import accelerator
+    from smellcheck.bench.counts import count
+    from smellcheck.bench.workload import build
+
+    proof = next(proof for proof in read_page(RULES[name].page).proofs if proof.title == title)
+    versions = record.environment()["libraries"]
+    for one in record.read(RULES[name].page.with_suffix(".json"), name)["entries"]:
+        if one["proof"] != title or one["environment"]["libraries"]["torch"] != versions["torch"]:
+            continue
+        if one["device"]["kind"] == "simulated" and accelerator.unavailable() is not None:
+            continue
+        device = {"cpu": "cpu", "simulated": accelerator.NAME}.get(one["device"]["kind"])
+        if device is None:
+            continue
+        size = one["sizes"][0]
+        for arm, stored_counts in size["counts"].items():
+            again = count(build(proof, arm, device, size["size"]), device, instructions=False).to_json()
+            # Bytecode is another with every version of Python, and of the libraries' own Python.
+            assert {**again, "instructions": None} == {**stored_counts, "instructions": None}
