@@ -80,6 +80,12 @@ def now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def recent(recorded_at: str, seconds: float = 3600.0) -> bool:
+    """Whether something was recorded within the last hour: a machine may be another by then."""
+    then = datetime.strptime(recorded_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return 0 <= (datetime.now(timezone.utc) - then).total_seconds() < seconds
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)
