@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Level = Literal["warning", "info", "advice"]
@@ -67,7 +67,7 @@ class Finding:
     scope: str = ""
     fix: TextFix | None = None
     #: What was measured for this rule, in words, when something was.
-    evidence: dict[str, Any] | None = None
+    evidence: dict[str, Any] | None = field(default=None, hash=False)
     #: Survives moves of the line; equal for equal code in the same scope of the same path only by ordinal.
     fingerprint: str = ""
     #: Relative POSIX path as reported; filled by the run.

@@ -66,6 +66,8 @@ class _Item(pytest.Item):
         super().__init__(**options)
         self.rule: Rule = self.parent.rule
         self._case = case
+        # Plugins look here for fixtures, and some (pytest-lsp) fail on an item that has no such attribute.
+        self.funcargs: dict[str, object] = {}
 
     @property
     def case(self) -> Case:

@@ -36,7 +36,7 @@ def test_neovim_shows_the_findings_and_applies_the_fixes(folder: Path, smellchec
     script = Path(__file__).with_name("nvim.lua")
     command = [NVIM or "", "--headless", "--clean", "-n", "-c", f"luafile {script}"]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=150, check=False
     )
     told = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"failed": done.stderr}
     assert "failed" not in told, (told, done.stderr)
