@@ -16,14 +16,18 @@ from . import evidence
 from .cells import MASK, keeps
 from .facts.cell import boundary, magic
 from .facts.spans import Span, spans
+from .facts.tree import dotted
 from .finding import LEVELS, Finding, Level, Problem, Range, TextEdit, TextFix
 from .page import mechanism
+from .smell import Safety
 
 if TYPE_CHECKING:
     from .file import File
     from .rule import Rule
     from .smell import Anchor, Edit, Fix, Smell
 
+# Packages that cannot be imported without another.
+_BUILT_ON = {"torch": {"torchvision", "torchaudio", "timm", "sentence_transformers", "pytorch_lightning", "lightning"}}
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
@@ -100,12 +104,27 @@ def _without_fix(smell: Smell) -> Smell:
 def _text_fix(file: File, fix: Fix, found: dict[cst.CSTNode, Span], lines: Lines) -> TextFix:
     # Imports come first: of two insertions at one point the first stays in front.
     at = min((_offset(edit.start, found, lines) for edit in fix.edits), default=0)
-    imports = [import_edit(file, module, lines, at) for module in fix.imports]
-    edits = [edit for edit in imports if edit is not None]
+    imports = {module: import_edit(file, module, lines, at) for module in fix.imports}
+    edits = [edit for edit in imports.values() if edit is not None]
+    unsure = fix.safety is Safety.SAFE and any(edit and not _present(file, module) for module, edit in imports.items())
     for edit in fix.edits:
         edits += _indents(edit, found, lines) if edit.kind == "indent" else [_text_edit(file, edit, found, lines)]
     ordered = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
-    return TextFix(fix.title, fix.safety.value, tuple(_joined(ordered)))
+    return TextFix(fix.title, (Safety.UNSAFE if unsure else fix.safety).value, tuple(_joined(ordered)))
+
+
+def _present(file: File, module: str) -> bool:
+    """Whether the file could not be imported without the package of a module: a new import of it breaks nobody."""
+    package = module.partition(".")[0]
+    wanted = {package} | _BUILT_ON.get(package, set())
+    lines = [statement for statement in file.module.body if isinstance(statement, cst.SimpleStatementLine)]
+    names: list[cst.BaseExpression | None] = []
+    for small in (small for line in lines for small in line.body):
+        if isinstance(small, cst.Import):
+            names += [alias.name for alias in small.names]
+        elif isinstance(small, cst.ImportFrom) and not small.relative:
+            names.append(small.module)
+    return any((dotted(name) or [""])[0] in wanted for name in names if name is not None)
 
 
 def _indents(edit: Edit, found: dict[cst.CSTNode, Span], lines: Lines) -> Iterator[TextEdit]:
