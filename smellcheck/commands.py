@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,15 +57,20 @@ def rule(name: str, form: str) -> int:
 
 
 @click.command()
-@_FORMAT
+@click.option(
+    "--output-format", "form", type=click.Choice(("text", "json", "markdown")), default="text", help="How to print."
+)
 def rules(form: str) -> int:
-    """List the rules that are installed."""
+    """List the rules that are installed. In Markdown, with links to their pages as seen from the current directory."""
     from . import plugins
     from .report.terminal import BOLD, Paint
 
     facts = [_facts(rule) for rule in plugins.rules()]
     if form == "json":
         _say_json(facts)
+        return 0
+    if form == "markdown":
+        say("".join(f"{line}\n" for line in _table(facts, [rule.page for rule in plugins.rules()])))
         return 0
     rows = [("name", "family", "practice", "level", "fix", "")]
     for fact in facts:
@@ -74,6 +81,19 @@ def rules(form: str) -> int:
     lines[0] = Paint(wants_color(sys.stdout, "auto"))(BOLD, lines[0])
     say("".join(f"{line}\n" for line in lines))
     return 0
+
+
+def _table(facts: list[dict[str, Any]], pages: list[Path]) -> Iterator[str]:
+    """A section and a table for each family."""
+    shown = ""
+    for fact, page in zip(facts, pages, strict=True):
+        if fact["family"] != shown:
+            yield from ("", f"## {fact['family']}", "") if shown else ("# Rules", "", f"## {fact['family']}", "")
+            yield from ("| rule | what is wasted | level | practice | fix |", "| --- | --- | --- | --- | --- |")
+            shown = fact["family"]
+        level, fix = fact["level"] + (" (preview)" if fact["preview"] else ""), "yes" if fact["fix"] else ""
+        link = f"[`{fact['name']}`]({os.path.relpath(page).replace(os.sep, '/')})"
+        yield f"| {link} | {fact['summary']} | {level} | {fact['practice']} | {fix} |"
 
 
 def _facts(rule: Rule) -> dict[str, Any]:

@@ -26,3 +26,10 @@ def test_the_tools_find_nothing(command: tuple[str, ...]) -> None:
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_list_of_rules_is_the_installed_one() -> None:
+    """Written by `cd docs && smellcheck rules --output-format markdown > rules.md`."""
+    command = [sys.executable, "-m", "smellcheck", "rules", "--output-format", "markdown"]
+    done = subprocess.run(command, cwd=ROOT / "docs", capture_output=True, text=True, check=True, encoding="utf-8")
+    assert done.stdout == (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
