@@ -177,9 +177,16 @@ class Samples:
                 count = upper
             case cst.Call(func=cst.Attribute(attr=cst.Name(value="head" | "tail")), args=[cst.Arg(value=count)]):
                 pass
-            case _ if made is not None and isinstance(made.made, cst.List):
-                return 0 < len(made.made.elements) <= _FEW
+            case _ if made is not None:
+                listed = self._written(made.made)
+                return listed is not None and 0 < len(listed.elements) <= _FEW
         return isinstance(count, cst.Integer) and count.evaluated_value <= _FEW
+
+    def _written(self, made: cst.CSTNode | None) -> cst.List | None:
+        """The list in the source that a value is, or that an array is made of."""
+        if isinstance(made, cst.Call) and made.args and self._file.name(made.func) in ("numpy.array", "numpy.asarray"):
+            made = made.args[0].value
+        return made if isinstance(made, cst.List) else None
 
     def _in_stream(self, call: cst.Call) -> bool:
         """Whether a loop around goes on until something outside says stop: each round has just come in."""
