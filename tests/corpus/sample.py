@@ -50,6 +50,7 @@ class Tree:
     def __init__(self, text: str) -> None:
         self.text = text
         self.root = ast.parse(text)
+        self.lines = text.encode().splitlines()
         self.parents = {below: above for above in ast.walk(self.root) for below in ast.iter_child_nodes(above)}
         self.calls = [node for node in ast.walk(self.root) if isinstance(node, ast.Call)]
 
@@ -74,11 +75,20 @@ class Tree:
                 return None
         return None
 
+    def source(self, node: ast.expr) -> str:
+        """The text of an expression."""
+        lines = self.lines[node.lineno - 1 : node.end_lineno]
+        if not lines:
+            return ""
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode(errors="replace")
+
     def says(self, node: ast.AST, *words: str) -> bool:
         """Whether the source of a node, its decorators too, contains one of these words."""
-        lines = self.text.splitlines()
+        lines = self.lines
         first = min([getattr(node, "lineno", 1)] + [d.lineno for d in getattr(node, "decorator_list", [])])
-        inside = "\n".join(lines[first - 1 : getattr(node, "end_lineno", len(lines))])
+        inside = b"\n".join(lines[first - 1 : getattr(node, "end_lineno", len(lines))]).decode(errors="replace")
         return any(word in inside for word in words)
 
 
@@ -179,6 +189,22 @@ def predict(tree: Tree) -> Iterator[ast.AST]:
     return methods_in_loop(tree, _PREDICTS)
 
 
+def named(words: str, *, looped: bool = False, inside: str = "") -> Callable[[Tree], Iterator[ast.AST]]:
+    """Calls whose source matches `words`, in a loop or in a function of a matching name where asked for."""
+    pattern, within = re.compile(words), re.compile(inside)
+
+    def look(tree: Tree) -> Iterator[ast.AST]:
+        for call in tree.calls if "torch" in tree.text else ():
+            # The call alone, not what a chain or a body of many lines around it says.
+            source = tree.source(call)
+            if not pattern.search(source) or "\n\n" in source or (looped and tree.loop(call) is None):
+                continue
+            if within.search(getattr(tree.function(call), "name", "")):
+                yield call
+
+    return look
+
+
 CLASSES: dict[str, Callable[[Tree], Iterator[ast.AST]]] = {
     "model-in-loop": model_in_loop,
     "evaluation": evaluation,
@@ -188,6 +214,45 @@ CLASSES: dict[str, Callable[[Tree], Iterator[ast.AST]]] = {
     "encode": encode,
     "pipeline": pipeline,
     "predict": predict,
+    "grow-by-cat": named(r"^torch\.(cat|concat|vstack|hstack)\(", looped=True),
+    "softmax-and-best": named(r"softmax.*\.(argmax|max|topk)\(|(argmax|max|topk)\(.*softmax"),
+    "softmax-and-log": named(r"log\(.*softmax\(|NLLLoss\(|CrossEntropyLoss\(\)\(.*softmax"),
+    "cache-flush": named(r"^(torch\.cuda\.empty_cache|gc\.collect)\(", looped=True),
+    "made-then-moved": named(r"^torch\.(zeros|ones|rand\w*|arange|eye|full|tensor|empty)\(.*\)\.(to|cuda)\("),
+    "read-back-in-loop": named(r"\.(item|cpu|tolist|numpy)\(\)$", looped=True, inside="train|fit|step|epoch|main|run"),
+    "tensor-of-list": named(r"^torch\.(tensor|FloatTensor|Tensor|as_tensor)\((\[.* for |\w+\)$)"),
+    "move-in-dataset": named(r"\.(to|cuda)\(", inside="__getitem__|collate"),
+    "load-in-dataset": named(
+        r"(read_csv|np\.load|torch\.load|h5py\.File|json\.load|pickle\.load)\(", inside="__getitem__"
+    ),
+    "load-in-loop": named(r"(from_pretrained|torch\.load|load_model|create_model)\(", looped=True),
+    "load-in-function": named(
+        r"(from_pretrained|load_model)\(", inside="predict|infer|get_|embed|detect|generate|process"
+    ),
+    "layer-in-forward": named(r"^nn\.[A-Z]\w+\(", inside="^forward"),
+    "optimizer-in-loop": named(r"^(torch\.)?optim\.[A-Z]\w+\(", looped=True),
+    "loader": named(r"DataLoader\("),
+    "loader-in-loop": named(r"DataLoader\(|^iter\(", looped=True),
+    "save-in-loop": named(r"^torch\.save\(|save_pretrained\(|save_checkpoint\(", looped=True),
+    "debug-mode": named(r"set_detect_anomaly\(|detect_anomaly\(|autograd\.profiler|set_sync_debug"),
+    "data-parallel": named(r"DataParallel\("),
+    "detached-late": named(r"\)\.(detach|data)\b.*$", inside="train|step|fit|loss|target"),
+    "two-players": named(r"^(self\.)?(net_?D|D|discriminator|critic)\((?!.*detach)"),
+    "retained": named(r"backward\(.*retain_graph\s*=\s*True"),
+    "kept-loss": named(r"(loss\w*|total\w*)\.append\(\w*loss\w*\)$"),
+    "step-by-step": named(r"(rnn|lstm|gru|cell)\w*\(", looped=True, inside="forward|decode|encode"),
+    "attention": named(r"^torch\.(matmul|bmm)\(.*transpose\("),
+    "weights-of-attention": named(r"(self_attn|multihead\w*|mha|attn)\([^)]*,[^)]*,"),
+    "decomposition": named(r"(svd|symeig|eigh?|inverse|pinverse|pinv)\("),
+    "sorted-few": named(r"\.sort\(|torch\.sort\(|argsort\("),
+    "hot": named(r"one_hot\(|\.scatter_\("),
+    "pairs": named(r"unsqueeze\(\d\) ?- ?\w+\.unsqueeze|\[:, None\] - |cdist\("),
+    "round-trip": named(r"from_numpy\(.*\.numpy\(\)|torch\.tensor\(.*\.numpy\(\)"),
+    "twice": named(r"^(self\.)?(model|net|network)\(", inside="train|forward|step"),
+    "teacher": named(r"^(self\.)?\w*(teacher|target|ema|old|ref)\w*\("),
+    "frozen": named(r"requires_grad_\(|freeze\w*\("),
+    "zeroed": named(r"zero_grad\(.*set_to_none|\.zero_\(\)"),
+    "rest-of-pack": named(r"torch\.compile\(|checkpoint\(|all_reduce\(|barrier\(|prune\.|pin_memory\(|non_blocking"),
 }
 
 
