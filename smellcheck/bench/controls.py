@@ -56,4 +56,10 @@ NOTHING = Case(
     sizes=_SIZES[:1],
 )
 EXPECTED = {EQUAL.title: "no-effect", HALF.title: "saves", NOTHING.title: "no-effect"}
+#: The verdicts that nothing of the run survives. One that cannot tell is only blunt; and a change that is thought to
+#: change nothing may after all do so on some machine.
+CONTRADICTED = {
+    EQUAL.title: ("saves", "costs", "invalid-run", "invalid-outputs"),
+    HALF.title: ("no-effect", "costs", "invalid-run"),
+}
 CONTROLS = (EQUAL, HALF, NOTHING)

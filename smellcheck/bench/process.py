@@ -131,16 +131,32 @@ def _environment(program: Program, place: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([*here, *given])}
 
 
+#: Where modules are looked for: the path, and what setuptools' finders of packages installed in place stand for.
+_ASKS_PATHS = """
+import os, sys
+paths = sys.path[1:]
+for finder in sys.meta_path:
+    module = sys.modules.get(getattr(finder, "__module__", None))
+    for name, where in getattr(module, "MAPPING", {}).items():
+        folder, last = os.path.split(os.path.splitext(where)[0])
+        if last == name:
+            paths.append(folder)
+print("\\n".join(paths))
+"""
+
+
 def module_paths(python: str, project: Path) -> tuple[Path, ...]:
-    """The directories inside `project` that an interpreter looks for modules in, relative to it."""
-    code = "import sys; print('\\n'.join(sys.path[1:]))"
+    """The directories inside `project` that an interpreter looks for modules in, relative to it.
+
+    A package that is installed in place under another name than its folder's is not among them.
+    """
     try:
-        told = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run([python, "-c", _ASKS_PATHS], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise RunError(f"{python} cannot be run: {error}") from error
     paths = [Path(line).resolve() for line in told.splitlines() if line]
     inside = [path.relative_to(project) for path in paths if path.is_relative_to(project)]
-    return tuple(path for path in inside if LEFT_OUT.isdisjoint(path.parts))
+    return tuple(dict.fromkeys(path for path in inside if LEFT_OUT.isdisjoint(path.parts)))
 
 
 def _read(path: Path, shown: str) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from typing import Any
 from ..evidence import COUNTERS, TRANSFERS, counted_ratio
 from ..page import Case, read_page
 from . import record
-from .controls import CONTROLS, EQUAL, EXPECTED
+from .controls import CONTRADICTED, CONTROLS, EXPECTED
 from .meter import Clock, Meter
 from .trial import PROTOCOL_VERSION, Protocol, Trial, run
 from .verdict import SMALLEST_EFFECT
@@ -136,8 +136,9 @@ class Session:
 
     @property
     def trusted(self) -> bool:
-        """Whether two equal arms did not come out as different: otherwise no number of this run is one."""
-        return self.control is None or self.control[EQUAL.title]["verdict"] not in ("saves", "costs", "invalid-run")
+        """Whether no control contradicts what is known of it: otherwise no number of this run is one."""
+        found = {title: one["verdict"] for title, one in (self.control or {}).items()}
+        return not any(verdict in CONTRADICTED[title] for title, verdict in found.items() if title in CONTRADICTED)
 
     def run(self, targets: Iterable[Target], *, again: bool = False) -> bool:
         """Counts every proof, then measures them, greatest expected effect first. Whether all of them are done."""

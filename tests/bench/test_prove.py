@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from smellcheck.bench.meter import Opened
-from smellcheck.bench.process import Program, Ran, RunError, difference, run
+from smellcheck.bench.process import Program, Ran, RunError, difference, module_paths, run
 from smellcheck.bench.prove import Asked, Proof, _race, prove
 from smellcheck.bench.replay import FakeClock, Replay
 from smellcheck.bench.verdict_words import data_of, told, verdict_of
@@ -205,3 +205,20 @@ def test_the_verdict_is_that_of_the_whole_interval(factors: list[float], verdict
     assert verdict_of(proof) == verdict
     assert f"{verdict}; outputs equal" in told(proof)
     assert "no energy was metered: no meter" in told(proof)
+
+
+def test_a_package_installed_in_place_comes_from_the_copy(tmp_path: Path) -> None:
+    """As setuptools installs a package of a layout that a path cannot express: by a finder of its own."""
+    project, hook = tmp_path / "project", tmp_path / "hook"
+    (project / "lib" / "nets").mkdir(parents=True)
+    (project / "lib" / "nets" / "__init__.py").write_text("")
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text("import sys, finder\nsys.meta_path.append(finder.Finder)\n")
+    (hook / "finder.py").write_text(
+        f"MAPPING = {{'nets': {str(project / 'lib' / 'nets')!r}, 'other': {str(project / 'plain')!r}}}\n"
+        "class Finder:\n    def find_spec(name, path=None, target=None):\n        return None\n"
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={hook} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    assert module_paths(str(python), project) == (Path("lib"),)

@@ -75,6 +75,27 @@ def test_measuring_again_within_a_limit_loses_nothing(tmp_path: Path) -> None:
     assert verdicts(rule) == ["saves"]
 
 
+@pytest.mark.parametrize(
+    ("equal", "half", "verdict"),
+    [
+        ("no-effect", "saves", "saves"),
+        ("cannot-tell", "cannot-tell", "saves"),
+        ("costs", "saves", "invalid-run"),
+        ("no-effect", "no-effect", "invalid-run"),
+    ],
+)
+def test_controls_that_contradict_what_is_known(tmp_path: Path, equal: str, half: str, verdict: str) -> None:
+    rule = target(tmp_path, "some-smell")
+    measured = session([])
+    measured.control = {
+        "two equal arms": {"verdict": equal, "energy": None},
+        "half the work": {"verdict": half, "energy": None},
+        "a loss that is detached after its backward pass": {"verdict": "costs", "energy": None},
+    }
+    measured.run([rule])
+    assert verdicts(rule) == [verdict]
+
+
 def test_what_gives_other_results_is_not_metered(tmp_path: Path) -> None:
     lines: list[str] = []
     rule = target(tmp_path, "some-smell", clean="'failing'")
