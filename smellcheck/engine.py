@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from .sieve import wanted as sifted
 if TYPE_CHECKING:
     import libcst as cst
 
+    from .facts.reader import Reader
     from .file import File
     from .rule import Rule
     from .smell import Smell
@@ -38,14 +39,14 @@ def check(
     known: Mapping[str, str] | None = None,
     *,
     sieve: bool = True,
-    parse: Callable[[str], cst.Module] | None = None,
+    reader: Reader | None = None,
 ) -> Checked:
     """The findings of `rules` in a module's text.
 
     `path` decides what is test code and appears in problems; `explicit` names the rules that were asked for by
     name, whose `advice` is shown too; `known` gives every installed rule's family, so that a suppression of a name
     that is none of them can be told. Without the `sieve` every rule looks at every file that names a framework of
-    its own: the findings are the same. `parse` takes the place of `libcst.parse_module`, and must give what it gives.
+    its own: the findings are the same. A `reader` may remember what it read before.
     """
     wanted = sifted(text, rules, by_words=sieve)
     if (wanted and sieve and not surely_active(text)) or not parses(text):
@@ -61,7 +62,7 @@ def check(
         from .file import File
 
         try:
-            file = File(text, path, parse) if parse is not None else File(text, path)
+            file = File(text, path, reader)
         except libcst.ParserSyntaxError as failure:
             # CPython reads it: the limit is LibCST's.
             message = f"cannot be read by LibCST: {failure.message.partition(chr(10))[0]}"

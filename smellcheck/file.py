@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
 import libcst as cst
 
-from .facts import nodes
 from .facts.batches import Batches
 from .facts.calls import Calls
 from .facts.context import Context
@@ -21,8 +20,10 @@ from .facts.inference import Inference
 from .facts.items import Items
 from .facts.names import Names
 from .facts.phase import Phase
+from .facts.reader import Reader
 from .facts.samples import Samples
 from .facts.scopes import Scopes
+from .facts.spans import Span
 from .facts.tree import Tree, descend
 from .facts.values import Values
 from .smell import Edit
@@ -31,6 +32,7 @@ _FORM_FEEDS = re.compile(r"(^[ \t\f]*\f[ \t\f]*(?=[^\s#]))|\f", re.M)
 
 N = TypeVar("N", bound=cst.CSTNode)
 
+_EXPRESSION = cst.BaseExpression
 _BINDERS = (cst.Assign, cst.AnnAssign, cst.NamedExpr)
 
 
@@ -40,14 +42,15 @@ class File:
     Raises `libcst.ParserSyntaxError` when the text does not parse.
     """
 
-    def __init__(self, text: str, path: str = "", parse: Callable[[str], cst.Module] = nodes.parse) -> None:
+    def __init__(self, text: str, path: str = "", reader: Reader | None = None) -> None:
         self.path = path
         self.text = text
         # LibCST reads a form feed or a lone carriage return in ways that do not round-trip; of the same length,
         # a space and a newline leave every offset where it was.
         self.spelled = _spelled(text)
-        self.module = parse(self.spelled)
-        self._texts: dict[cst.CSTNode, str] = {}
+        self._reader = reader or Reader()
+        self.module = self._reader.parse(self.spelled)
+        self._texts = self._reader.texts
         self._matches: dict[re.Pattern[str], bool] = {}
 
     @cached_property
@@ -152,6 +155,10 @@ class File:
             self._texts[node] = self.module.code_for_node(node).strip()
         return self._texts[node]
 
+    def spans(self, wanted: Iterable[cst.CSTNode]) -> dict[cst.CSTNode, Span]:
+        """Start and end offsets of the nodes that are wanted, as far as the tree spells the text."""
+        return self._reader.spans(self.module, self.spelled, wanted, self.tree.parent)
+
     def names_in(self, node: cst.CSTNode) -> Iterator[cst.Name]:
         """The names that an expression reads: not the attributes, not the keywords of calls."""
         for below in descend(node):
@@ -197,6 +204,8 @@ class File:
 
     def same(self, first: cst.CSTNode, second: cst.CSTNode) -> bool:
         """Whether two expressions are spelled alike."""
+        if type(first) is not type(second) and isinstance(first, _EXPRESSION) and isinstance(second, _EXPRESSION):
+            return False
         return self.text_of(first) == self.text_of(second)
 
     def mentions(self, word: str) -> bool:

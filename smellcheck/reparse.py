@@ -6,13 +6,16 @@ import ast
 import re
 import warnings
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from .edits import common_end, common_start
 from .facts.nodes import parse
+from .facts.reader import Reader
+from .facts.spans import Span, spans, spans_within
+from .facts.tree import descend
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -26,16 +29,20 @@ class _Tree:
     starts: tuple[int, ...]
 
 
-class Reparser:
-    """Remembers the last text of one document and its tree; `parse` is `cst.parse_module`, and faster.
+class Reparser(Reader):
+    """Remembers the last text of one document and its tree; it reads as a `Reader` does, and faster.
 
     A statement at module level ends where the next one begins: whatever stands before the first changed line, and
     is followed by a statement whose first line is unchanged, is parsed as it was; so is whatever stands behind the
     last changed line and begins a statement. Comments and blank lines between two statements belong to one or the
     other by their column, so the stretch that is parsed anew reaches from one such beginning to another.
+
+    The nodes of a statement that was kept are spelled as before, and stand where they did from its beginning on.
     """
 
     def __init__(self) -> None:
+        super().__init__()
+        self._places: dict[cst.CSTNode, dict[cst.CSTNode, Span]] = {}
         self._last: _Tree | None = None
         #: How much of the last text was parsed.
         self.parsed = 0
@@ -50,15 +57,64 @@ class Reparser:
             self.parsed = 0
             return last.module
         tree = _spliced(last, text) if last is not None and _regular(text) else None
-        if tree is not None:
+        if tree is not None and last is not None:
+            self._forget(last.module, tree[0].module)
             self._last, self.parsed = tree
             return self._last.module
         module = parse(text)
+        self.texts.clear()
+        self._places.clear()
         starts = _starts(text, module.body) if _regular(text) else None
         # A tree whose statements cannot be told apart is of no use next time, nor is the one before.
         self._last = _Tree(text, module, starts) if starts is not None else None
         self.parsed = len(text)
         return module
+
+    def _forget(self, old: cst.Module, new: cst.Module) -> None:
+        kept = set(new.body)
+        for statement in old.body:
+            if statement not in kept:
+                self._places.pop(statement, None)
+                for node in descend(statement):
+                    self.texts.pop(node, None)
+
+    def spans(
+        self,
+        module: cst.Module,
+        text: str,
+        wanted: Iterable[cst.CSTNode],
+        parent: Mapping[cst.CSTNode, cst.CSTNode],
+    ) -> dict[cst.CSTNode, Span]:
+        """The places of the wanted nodes, by the statements that hold them."""
+        wanted, last = set(wanted), self._last
+        if last is None or last.module is not module or last.text != text:
+            return spans(module, text, wanted)
+        holding: dict[cst.CSTNode, set[cst.CSTNode]] = {}
+        for node in wanted:
+            statement = node
+            while (above := parent.get(statement)) is not None and above is not module:
+                statement = above
+            holding.setdefault(statement, set()).add(node)
+        found: dict[cst.CSTNode, Span] = {}
+        for statement, start in zip(module.body, last.starts, strict=True):
+            if statement in holding:
+                here = self._within(module, statement, text, start, holding.pop(statement))
+                if here is None:
+                    return spans(module, text, wanted)
+                found |= here
+        # Of what stands in no statement only the whole tree knows where that is.
+        return spans(module, text, wanted) if holding else found
+
+    def _within(
+        self, module: cst.Module, statement: cst.CSTNode, text: str, start: int, wanted: set[cst.CSTNode]
+    ) -> dict[cst.CSTNode, Span] | None:
+        places = self._places.get(statement, {})
+        if not wanted <= places.keys():
+            fresh = spans_within(module, statement, text, start, wanted | places.keys())
+            if fresh is None or not wanted <= fresh.keys():
+                return None
+            places = self._places[statement] = fresh
+        return {node: (places[node][0] + start, places[node][1] + start) for node in wanted}
 
 
 def _regular(text: str) -> bool:

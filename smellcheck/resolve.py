@@ -15,7 +15,7 @@ import libcst as cst
 from . import evidence
 from .cells import MASK, keeps
 from .facts.cell import boundary, magic
-from .facts.spans import Span, spans
+from .facts.spans import Span
 from .facts.tree import dotted
 from .finding import LEVELS, Finding, Level, Problem, Range, TextEdit, TextFix
 from .page import mechanism
@@ -41,7 +41,7 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
         wanted.add(smell.node)
         for edit in smell.fix.edits if smell.fix else ():
             wanted |= {edit.start[0], edit.end[0]}
-    found = spans(file.module, file.spelled, wanted)
+    found = file.spans(wanted)
     lines = Lines(file.text)
     if len(found) < len(wanted):
         # From some place on the tree does not spell the text: there, say where as well as can be, and change nothing.
@@ -197,17 +197,17 @@ def import_edit(file: File, module: str, lines: Lines, at: int = 0) -> TextEdit 
     if last is None:
         body = file.module.body
         first = file.begins_with(body[1] if len(body) > 1 and _docstring(body[0]) else body[0])
-        span = spans(file.module, file.spelled, [first])
+        span = file.spans([first])
         at = lines.start_of(span[first][0]) if first in span else 0
         return TextEdit(at, at, f"import {module}{newline}")
-    span = spans(file.module, file.spelled, [last])
+    span = file.spans([last])
     at = lines.end_of(span[last][1]) if last in span else 0
     return TextEdit(at, at, f"import {module}{newline}")
 
 
 def _import_in_cell(file: File, module: str, lines: Lines, at: int) -> TextEdit | None:
     """Behind the magics and imports that the cell begins with, unless it or an earlier one imports the module."""
-    found = spans(file.module, file.spelled, file.module.body)
+    found = file.spans(file.module.body)
     above = [statement for statement in file.module.body if statement in found and found[statement][0] <= at]
     if any(_imports(statement, module) for statement in above):
         return None

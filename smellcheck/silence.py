@@ -6,13 +6,14 @@ import re
 import tokenize
 from collections.abc import Iterator
 
+from .cells import MASK
 from .comments import Lines, tokens
 from .edits import apply
 from .finding import Finding, TextEdit, TextFix
 from .ignore import RULE, Suppression, Suppressions
 
 #: A first line that is not Python's, and the declaration of an encoding, must stay where they are.
-_HEAD = re.compile(r"#!|#.*?coding[:=]")
+_HEAD = re.compile(rf"#!|#.*?coding[:=]|{MASK}")
 
 
 class Silencer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -12,10 +12,9 @@ from .finding import Finding, Problem, SafetyName
 from .sieve import parses, wanted
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from .cache import Cache
     from .engine import Checked
+    from .facts.reader import Reader
     from .manifest import Known
     from .rule import Rule
     from .source import Source, SourceError
@@ -179,18 +178,16 @@ def told(error: SourceError, shown: str) -> Problem:
     return Problem(shown, error.kind, error.message, error.line)
 
 
-def examine(
-    text: str, job: Job, known: Sequence[Rule | Known] = (), parse: Callable[[str], cst.Module] | None = None
-) -> Outcome:
-    """Check or fix a text; never raises. What parses a text to be checked may be given, as to `engine.check`."""
+def examine(text: str, job: Job, known: Sequence[Rule | Known] = (), reader: Reader | None = None) -> Outcome:
+    """Check or fix a text; never raises. A reader of texts to be checked may be given, as to `engine.check`."""
     if known and TRIGGER not in text:
         selected = [rule for rule in known if rule.name in job.names]
         if not wanted(text, selected) and parses(text):
             return Outcome()
-    return _examine(text, job, parse)
+    return _examine(text, job, reader)
 
 
-def _examine(text: str, job: Job, parse: Callable[[str], cst.Module] | None) -> Outcome:
+def _examine(text: str, job: Job, reader: Reader | None) -> Outcome:
     from . import plugins
     from .engine import check
     from .mend import fix
@@ -199,7 +196,7 @@ def _examine(text: str, job: Job, parse: Callable[[str], cst.Module] | None) -> 
     rules = [rule for rule in plugins.rules() if rule.name in job.names]
     try:
         if not job.safety:
-            return _outcome(check(text, rules, job.shown, job.explicit, families, parse=parse), text, job)
+            return _outcome(check(text, rules, job.shown, job.explicit, families, reader=reader), text, job)
         mended = fix(
             text,
             rules,

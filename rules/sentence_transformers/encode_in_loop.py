@@ -32,7 +32,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 
 def kind(func: cst.BaseExpression, file: File) -> str | None:
     """`encoder` or `cross-encoder`, when that is whose method a function is."""
-    if not isinstance(func, cst.Attribute):
+    if not isinstance(func, cst.Attribute) or not any(func.attr.value in methods for methods in _METHODS.values()):
         return None
     owner = file.values.kind(func.value)
     return owner if func.attr.value in _METHODS.get(owner or "", ()) else None

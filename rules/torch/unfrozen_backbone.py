@@ -72,7 +72,7 @@ def handed_out(model: cst.BaseExpression, optimizer: cst.Call, file: File) -> bo
         and not is_plain_move(call)
         and any(file.same(arg.value, model) for arg in call.args)
         for call in file.all(cst.Call)
-        if file.before(call, optimizer) and same_object(call, optimizer, model, file)
+        if call.args and file.before(call, optimizer) and same_object(call, optimizer, model, file)
     )
 
 
@@ -129,10 +129,13 @@ def trained_whole(model: cst.BaseExpression, part: cst.Attribute | cst.Subscript
     ):
         return False
     return any(
-        file.same(forward.func, model)
-        or any(file.same(arg.value, model) for arg in forward.args if not file.context.within(forward, call))
+        (
+            file.same(forward.func, model)
+            or any(file.same(arg.value, model) for arg in forward.args if not file.context.within(forward, call))
+        )
+        and same_object(forward, call, model, file)
         for forward in file.all(cst.Call)
-        if forward is not call and not is_plain_move(forward) and same_object(forward, call, model, file)
+        if forward is not call and not is_plain_move(forward)
     )
 
 

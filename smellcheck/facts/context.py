@@ -42,11 +42,14 @@ class Context:
 
     def within(self, node: cst.CSTNode, ancestor: cst.CSTNode) -> bool:
         """Whether a node is an ancestor itself or stands somewhere below it."""
+        order, parent = self._file.tree.order, self._file.tree.parent
+        # What is above a node comes before it: where the ancestor was passed, it is not met any more.
+        first = order.get(ancestor, -1)
         current: cst.CSTNode | None = node
-        while current is not None:
+        while current is not None and order.get(current, first) >= first:
             if current is ancestor:
                 return True
-            current = self._file.parent(current)
+            current = parent.get(current)
         return False
 
     def statement(self, node: cst.CSTNode) -> cst.CSTNode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -46,15 +47,18 @@ class Inference:
             return False
         last = model.attr.value if isinstance(model, cst.Attribute) else file.text_of(model)
         walked = re.compile(rf"(^|\.){re.escape(last)}\.(named_)?parameters\(")
-        return any(
-            walked.search(file.text_of(loop.iter)) and "requires_grad" in file.text_of(loop.body)
-            for loop in file.all(cst.For)
-        ) or any(
-            isinstance(call.func, cst.Attribute)
-            and call.func.attr.value == "requires_grad_"
-            and re.search(rf"(^|\.){re.escape(last)}$", file.text_of(call.func.value))
-            for call in file.all(cst.Call)
+        walks, asked = self._freezes
+        return any(walked.search(walk) for walk in walks) or any(
+            re.search(rf"(^|\.){re.escape(last)}$", owner) for owner in asked
         )
+
+    @cached_property
+    def _freezes(self) -> tuple[list[str], list[str]]:
+        """What loops that set `requires_grad` run over, and what `requires_grad_` is called on."""
+        file = self._file
+        walks = [file.text_of(loop.iter) for loop in file.all(cst.For) if "requires_grad" in file.text_of(loop.body)]
+        calls = (call.func for call in file.all(cst.Call) if isinstance(call.func, cst.Attribute))
+        return walks, [file.text_of(func.value) for func in calls if func.attr.value == "requires_grad_"]
 
     def asks_for_gradients(self, model: cst.CSTNode) -> bool:
         """Whether the module's class is in sight and differentiates within its own forward."""

@@ -47,11 +47,7 @@ class Purpose:
             return True
         function = file.context.function(node)
         if function is None and file.matches(_TRACES):
-            return any(
-                _TRACES.search(file.text_of(statement))
-                for statement in file.module.body
-                if not isinstance(statement, cst.FunctionDef | cst.ClassDef)
-            )
+            return self._is_script_of_traces
         while function is not None:
             if function not in self._tests:
                 self._tests[function] = self._is_test(function)
@@ -67,6 +63,15 @@ class Purpose:
         if _TEST_PATH.search(file.path):
             return True
         return bool(_TEST_FILE.search(file.path)) and (file.matches(_TEST_CODE) or file.matches(_TEST_ASSERTS))
+
+    @cached_property
+    def _is_script_of_traces(self) -> bool:
+        file = self._file
+        return any(
+            _TRACES.search(file.text_of(statement))
+            for statement in file.module.body
+            if not isinstance(statement, cst.FunctionDef | cst.ClassDef)
+        )
 
     def _is_test(self, function: cst.FunctionDef) -> bool:
         name = function.name.value

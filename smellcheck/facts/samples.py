@@ -49,6 +49,7 @@ class Samples:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self._repeats: dict[cst.Call, cst.For | Comprehension | cst.Lambda | None] = {}
 
     def each(self, call: cst.Call, wanted: Callable[[cst.BaseExpression], bool]) -> Each | None:
         """What a call runs once for each item: always on another one, on nothing that an earlier one gave.
@@ -56,9 +57,13 @@ class Samples:
         `wanted` says of a function, the one called or the one handed to `map` or `apply`, whether it matters.
         """
         over, handed = self._mapping(call)
+        # Most calls are made once: that is told faster than what they call.
+        if over is None and self._repeat(call) is None:
+            return None
         func = handed if isinstance(handed, cst.Name | cst.Attribute) else call.func
-        inner = None if wanted(func) else self._inside(func, wanted)
-        if inner is None and not wanted(func):
+        direct = wanted(func)
+        inner = None if direct else self._inside(func, wanted)
+        if inner is None and not direct:
             return None
         if over is not None and func is handed:
             found: Each | None = Each(func, None, None, call, frozenset(), over, self._kind(call, over))
@@ -158,6 +163,11 @@ class Samples:
 
     def _repeat(self, call: cst.Call) -> cst.For | Comprehension | cst.Lambda | None:
         """The innermost thing that runs a call again and again; `None` behind a `while` or in an `except`."""
+        if call not in self._repeats:
+            self._repeats[call] = self._innermost(call)
+        return self._repeats[call]
+
+    def _innermost(self, call: cst.Call) -> cst.For | Comprehension | cst.Lambda | None:
         loops = {id(loop.node) for loop in self._file.context.loops(call)}
         for child, above in self._file.context.ancestors(call):
             if isinstance(above, cst.While | cst.ExceptHandler):

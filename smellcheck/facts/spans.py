@@ -27,6 +27,23 @@ def spans(module: cst.Module, text: str, wanted: Iterable[cst.CSTNode]) -> dict[
     return {node: span for node, span in state.found.items() if span[1] <= same}
 
 
+def spans_within(
+    module: cst.Module, statement: cst.CSTNode, text: str, start: int, wanted: Iterable[cst.CSTNode]
+) -> dict[cst.CSTNode, Span] | None:
+    """The spans of nodes in a statement of a module, from where it begins in `text`, the lines above it left out;
+    None when the tree does not spell the text there.
+    """
+    state = _Spans(module, set(wanted))
+    for line in getattr(statement, "leading_lines", ()):
+        line._codegen(state)
+    above = state.at
+    state.tokens.clear()
+    state.at = -above
+    statement._codegen(state)
+    spelled = "".join(state.tokens)[above:]
+    return state.found if text.startswith(spelled, start) else None
+
+
 class _Spans(CodegenState):
     def __init__(self, module: cst.Module, wanted: set[cst.CSTNode]) -> None:
         super().__init__(default_indent=module.default_indent, default_newline=module.default_newline)

@@ -13,7 +13,8 @@ from .ask import Remedies
 from .clients import Abilities
 from .positions import Text
 
-FIX_ALL = "source.fixAll.smellcheck"
+#: Of a module, and of a notebook: an editor that saves one asks each cell for the first, and the whole for the second.
+FIXES_ALL = ("source.fixAll.smellcheck", "notebook.source.fixAll.smellcheck")
 SHOW_PAGE = "smellcheck.showPage"
 
 _WORDS = {
@@ -95,11 +96,8 @@ def _fix(
     )
 
 
-def fix_all(buffer: Buffer, edits: Sequence[TextEdit] | None) -> lsp.CodeAction:
-    """The action that applies what `--fix` would; its edits come later for a client that asks for them then."""
-    action = lsp.CodeAction("Apply all fixes of smellcheck", FIX_ALL)
-    if edits is None:
-        action.data = {"uri": buffer.uri, "version": buffer.version}
-    else:
-        action.edit = buffer.edit(edits)
-    return action
+def together(edits: Sequence[lsp.WorkspaceEdit]) -> lsp.WorkspaceEdit:
+    """Safe edits of several texts as one."""
+    if all(edit.changes is not None for edit in edits):
+        return lsp.WorkspaceEdit(changes=dict(pair for edit in edits for pair in (edit.changes or {}).items()))
+    return lsp.WorkspaceEdit(document_changes=[change for edit in edits for change in edit.document_changes or ()])

@@ -15,15 +15,15 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from .. import __version__
 from ..finding import Finding
-from . import actions, hover
+from . import actions, hover, notebooks
 from .ask import Offer, Remedies
-from .diagnostics import of_finding, result_id
-from .documents import Document
+from .diagnostics import of_finding
+from .documents import Cell, Document
 from .session import ContentModifiedError, Session
 
 log = logging.getLogger(__name__)
 
-_KINDS = [lsp.CodeActionKind.QuickFix, actions.FIX_ALL]
+_KINDS = [lsp.CodeActionKind.QuickFix, *actions.FIXES_ALL]
 
 
 def run(tcp: tuple[str, int] | None = None, log_file: Path | None = None) -> int:
@@ -60,13 +60,30 @@ class Protocol(LanguageServerProtocol):
         if handler is not None:
             yield handler, (params,), None
 
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(
+        self, params: lsp.DidChangeNotebookDocumentParams
+    ) -> Generator[Any, Any, None]:
+        """Tell the handler, and nobody else."""
+        handler = self.fm.features.get(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
+        if handler is not None:
+            yield handler, (params,), None
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(self, params: lsp.DidCloseNotebookDocumentParams) -> Generator[Any, Any, None]:
+        """Tell the handler, and nobody else: the library's copy knows no cell that came later."""
+        handler = self.fm.features.get(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+        if handler is not None:
+            yield handler, (params,), None
+
 
 def build() -> tuple[LanguageServer, Session]:
     """A server with all its features, and the session that it serves."""
-    server = LanguageServer("smellcheck", __version__, protocol_cls=Protocol)
+    server = LanguageServer("smellcheck", __version__, protocol_cls=Protocol, notebook_document_sync=notebooks.SYNC)
     session = Session(server)
     _lifecycle(server, session)
     _synchronisation(server, session)
+    notebooks.attach(server, session)
     _questions(server, session)
     _commands(server, session)
     return server, session
@@ -111,7 +128,8 @@ def _synchronisation(server: LanguageServer, session: Session) -> None:
     async def changed(params: lsp.DidChangeTextDocumentParams) -> None:
         document = session.documents.get(params.text_document.uri)
         if document is not None:
-            document.change(list(params.content_changes), params.text_document.version)
+            document.cells[0].change(params.content_changes, params.text_document.version)
+            document.state += 1
             session.push(document)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))
@@ -134,44 +152,41 @@ def _questions(server: LanguageServer, session: Session) -> None:
         lsp.DiagnosticOptions(inter_file_dependencies=False, workspace_diagnostics=False, identifier="smellcheck"),
     )
     async def pulled(params: lsp.DocumentDiagnosticParams) -> lsp.DocumentDiagnosticReport:
-        document = session.documents.get(params.text_document.uri)
-        items = await session.diagnostics(document) if document is not None else []
-        name = result_id(items, server.protocol._converter)
-        if name == params.previous_result_id:
-            return lsp.RelatedUnchangedDocumentDiagnosticReport(name)
-        return lsp.RelatedFullDocumentDiagnosticReport(items, result_id=name)
+        uri = params.text_document.uri
+        held = session.documents.holding(uri)
+        if held is None:
+            return lsp.RelatedFullDocumentDiagnosticReport([])
+        return await session.report(held[0], uri, params.previous_result_id)
 
     @server.feature(
         lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=_KINDS, resolve_provider=True)
     )
     async def offered(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
-        document = session.documents.get(params.text_document.uri)
-        return [] if document is None else await _actions(session, document, params)
+        held = session.documents.holding(params.text_document.uri)
+        return [] if held is None else await _actions(session, *held, params)
 
     @server.feature(lsp.CODE_ACTION_RESOLVE)
     async def resolved(action: lsp.CodeAction) -> lsp.CodeAction:
         data = action.data if isinstance(action.data, dict) else {}
         document = session.documents.get(str(data.get("uri")))
-        if action.kind == actions.FIX_ALL and action.edit is None:
-            if document is None or document.version != data.get("version"):
+        if action.kind in actions.FIXES_ALL and action.edit is None:
+            if document is None or list(document.version) != data.get("versions"):
                 raise ContentModifiedError
-            action.edit = _buffer(session, document).edit((await session.mended(document)).edits)
+            action.edit = await _mended(session, document)
         return action
 
     @server.feature(lsp.TEXT_DOCUMENT_HOVER)
     async def hovered(params: lsp.HoverParams) -> lsp.Hover | None:
-        document = session.documents.get(params.text_document.uri)
-        return None if document is None else await _hover(session, document, params.position)
+        held = session.documents.holding(params.text_document.uri)
+        return None if held is None else await _hover(session, *held, params.position)
 
 
 def _commands(server: LanguageServer, session: Session) -> None:
     async def apply(uri: str, label: str, *, unsafe: bool) -> None:
-        document = session.documents.get(uri)
-        if document is None:
-            return
-        mended = await session.mended(document, unsafe=unsafe)
-        if mended.edits:
-            edit = _buffer(session, document).edit(mended.edits)
+        held = session.documents.holding(uri)
+        document = held[0] if held is not None else session.documents.get(uri)
+        edit = await _mended(session, document, unsafe=unsafe) if document is not None else None
+        if edit is not None:
             await server.workspace_apply_edit_async(lsp.ApplyWorkspaceEditParams(edit, label))
 
     @server.command("smellcheck.applyAutofix")
@@ -195,17 +210,28 @@ def _commands(server: LanguageServer, session: Session) -> None:
         return text
 
 
-def _buffer(session: Session, document: Document) -> actions.Buffer:
-    return actions.Buffer(document.uri, document.version, document.text, session.abilities)
+def _buffer(session: Session, cell: Cell) -> actions.Buffer:
+    return actions.Buffer(cell.uri, cell.version, cell.text, session.abilities)
 
 
-async def _actions(session: Session, document: Document, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+async def _mended(session: Session, document: Document, *, unsafe: bool = False) -> lsp.WorkspaceEdit | None:
+    """The edit that applies all fixes of a document; None when there is nothing to fix."""
+    edits = (await session.mended(document, unsafe=unsafe)).edits
+    made = [_buffer(session, cell).edit(edits[number]) for number, cell in document.shown() if number in edits]
+    return actions.together(made) if made else None
+
+
+async def _actions(
+    session: Session, document: Document, cell: Cell, params: lsp.CodeActionParams
+) -> list[lsp.CodeAction]:
     only = params.context.only
     found = await session.findings(document)
-    buffer, preferences, state = _buffer(session, document), session.preferences(document), document.state
+    buffer, preferences, state = _buffer(session, cell), session.preferences(document), document.state
+    here = document.within(found, cell).findings
     made: list[lsp.CodeAction] = []
     if actions.wanted(lsp.CodeActionKind.QuickFix, only):
-        for remedy in await _remedies(session, document, _under(found.findings, buffer, params.range)):
+        under = _under(here, buffer, params.range)
+        for remedy in await _remedies(session, document, cell, under):
             diagnostic = of_finding(remedy.finding, buffer.text, session.pages, session.abilities)
             made += actions.for_finding(
                 remedy,
@@ -216,10 +242,13 @@ async def _actions(session: Session, document: Document, params: lsp.CodeActionP
                 page=True,
             )
     fixable = any(finding.fix is not None for finding in found.findings)
-    if fixable and preferences["fixAll"] and actions.wanted(actions.FIX_ALL, only):
-        edits = None if session.abilities.resolves_edits else (await session.mended(document)).edits
-        if edits is None or edits:
-            made.append(actions.fix_all(buffer, edits))
+    kind = actions.FIXES_ALL[document.notebook]
+    if fixable and preferences["fixAll"] and actions.wanted(kind, only):
+        later = session.abilities.resolves_edits
+        edit = None if later else await _mended(session, document)
+        if later or edit is not None:
+            data = {"uri": document.uri, "versions": list(document.version)} if later else None
+            made.append(lsp.CodeAction("Apply all fixes of smellcheck", kind, edit=edit, data=data))
     if document.state != state:
         raise ContentModifiedError
     return made
@@ -231,18 +260,18 @@ def _under(findings: Sequence[Finding], buffer: actions.Buffer, place: lsp.Range
     return tuple(finding for finding in findings if finding.start <= end and start <= finding.end)
 
 
-async def _remedies(session: Session, document: Document, findings: tuple[Finding, ...]) -> list[Remedies]:
+async def _remedies(session: Session, document: Document, cell: Cell, findings: tuple[Finding, ...]) -> list[Remedies]:
     if not findings:
         return []
     answer = await session.answered(
-        ("offer", document.uri, document.state, findings), Offer(document.text.text, findings)
+        ("offer", document.uri, document.state, findings), Offer(cell.text.text, findings, document.notebook)
     )
     return [each for each in answer if isinstance(each, Remedies)] if isinstance(answer, tuple) else []
 
 
-async def _hover(session: Session, document: Document, position: lsp.Position) -> lsp.Hover | None:
-    found = (await session.findings(document)).findings
-    text = document.text
+async def _hover(session: Session, document: Document, cell: Cell, position: lsp.Position) -> lsp.Hover | None:
+    found = document.within(await session.findings(document), cell).findings
+    text = cell.text
     at = text.offset(position)
     under = [finding for finding in found if finding.start <= at < max(finding.end, finding.start + 1)]
     parts = hover.of_findings(under, session.pages), hover.of_comment(*text.line_around(at), session.pages)

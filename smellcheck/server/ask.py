@@ -28,12 +28,13 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Check:
-    """Check a text that is being edited; without a path it was never saved."""
+    """Check a text that is being edited, or the JSON of a notebook; without a path it was never saved."""
 
     uri: str
     path: Path | None
     text: str
     wishes: Wishes
+    notebook: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,16 @@ class Mend:
     text: str
     wishes: Wishes
     unsafe: bool = False
+    notebook: bool = False
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Say what can be done about some findings of a text."""
+    """Say what can be done about some findings of a text, which may be that of a notebook's cell."""
 
     text: str
     findings: tuple[Finding, ...]
+    cell: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,15 @@ class Findings:
     left_out: bool = False
     #: How many characters were parsed for it.
     parsed: int = 0
+    #: Which cells were left out without being wrong.
+    notes: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
 class Mended:
-    """The edits that make a text what `--fix` makes of it."""
+    """The edits that make a text what `--fix` makes of it, by the cell that they are made in; a module's by None."""
 
-    edits: tuple[TextEdit, ...] = ()
+    edits: Mapping[int | None, tuple[TextEdit, ...]] = field(default_factory=dict)
     fixed: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 

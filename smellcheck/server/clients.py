@@ -14,6 +14,7 @@ class Abilities:
 
     pulls: bool = False
     refreshes: bool = False
+    relates: bool = False
     versions_changes: bool = False
     annotates: bool = False
     resolves_edits: bool = False
@@ -43,6 +44,7 @@ class Abilities:
         return cls(
             pulls=pulls,
             refreshes=bool(can("workspace.diagnostics.refresh_support")),
+            relates=bool(can("text_document.diagnostic.related_document_support")),
             versions_changes=bool(can("workspace.workspace_edit.document_changes")),
             annotates=bool(
                 can("workspace.workspace_edit.change_annotation_support") is not None

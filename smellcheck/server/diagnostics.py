@@ -22,7 +22,8 @@ SEVERITIES: Mapping[Level, lsp.DiagnosticSeverity] = {
     "advice": lsp.DiagnosticSeverity.Hint,
 }
 #: The problems that are of the text itself; the others are told to the user aside.
-OF_TEXT = ("syntax-error", "encoding-error")
+OF_TEXT = ("syntax-error", "encoding-error", "skipped-cell")
+_OF_SYNTAX = ("syntax-error", "skipped-cell")
 
 
 def diagnostics(
@@ -31,8 +32,8 @@ def diagnostics(
     """The diagnostics of a text: its findings, or what keeps it from being read."""
     told = [
         _of_problem(problem, text)
-        for problem in found.problems
-        if problem.kind in OF_TEXT and (syntax_errors or problem.kind != "syntax-error")
+        for problem in (*found.problems, *found.notes)
+        if problem.kind in OF_TEXT and (syntax_errors or problem.kind not in _OF_SYNTAX)
     ]
     return told + [of_finding(finding, text, pages, abilities) for finding in found.findings]
 
@@ -82,7 +83,8 @@ def _of_problem(problem: Problem, text: Text) -> lsp.Diagnostic:
     return lsp.Diagnostic(
         range=text.row((problem.line or 1) - 1),
         message=problem.message,
-        severity=lsp.DiagnosticSeverity.Error,
+        # A cell that is left out keeps no other from being checked.
+        severity=lsp.DiagnosticSeverity.Information if problem.kind == "skipped-cell" else lsp.DiagnosticSeverity.Error,
         code=problem.kind,
         source=SOURCE,
     )

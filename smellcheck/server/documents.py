@@ -1,10 +1,13 @@
-"""The documents that are open, their newest state, and what is known of that state."""
+"""The documents that are open, modules and notebooks, their newest state, and what is known of that state."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types as lsp
 from pygls import uris
@@ -18,19 +21,38 @@ _NO_CODE = (".pyi",)
 
 
 @dataclass(eq=False)
-class Document:
-    """One open document; each change makes it another state of the same."""
+class Cell:
+    """A text that the editor shows by itself: one cell of a notebook, or the whole of a module."""
 
     uri: str
     text: Text
     version: int | None
-    #: Grows with every change of the text, of the settings or of a configuration file.
+    #: Prose and other languages keep their place in a notebook, and no text.
+    python: bool = True
+
+    def change(self, changes: Sequence[lsp.TextDocumentContentChangeEvent], version: int | None) -> None:
+        """Take over changes, each in terms of what the one before it left."""
+        for change in changes:
+            self.text = self.text.changed(change)
+        self.version = version
+
+
+@dataclass(eq=False)
+class Document:
+    """One open document, checked as a whole; each change makes it another state of the same."""
+
+    uri: str
+    cells: list[Cell]
+    notebook: bool = False
+    #: Grows with every change of a text, of the settings or of a configuration file.
     state: int = 0
     #: What was found, and in which state.
     findings: Findings | None = None
     found_in: int = -1
     #: The push that is waiting for the typing to pause.
     push: asyncio.Task[None] | None = field(default=None, repr=False)
+    #: The result that the editor was last told of each cell, for one that asks for them.
+    told: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> Path | None:
@@ -39,16 +61,40 @@ class Document:
         return Path(path) if path else None
 
     @property
+    def text(self) -> str:
+        """What is to be checked: the text of a module, or the JSON of a notebook as far as a check reads it."""
+        if not self.notebook:
+            return self.cells[0].text.text
+        cells: list[dict[str, Any]] = [
+            {"cell_type": "code", "source": cell.text.text} if cell.python else {"cell_type": "raw", "source": ""}
+            for cell in self.cells
+        ]
+        return json.dumps({"nbformat": 4, "metadata": {}, "cells": cells})
+
+    @property
     def current(self) -> Findings | None:
         """What was found, when it was found in this very state."""
         return self.findings if self.found_in == self.state else None
 
-    def change(self, changes: list[lsp.TextDocumentContentChangeEvent], version: int | None) -> None:
-        """Take over changes, each in terms of what the one before it left."""
-        for change in changes:
-            self.text = self.text.changed(change)
-        self.version = version
-        self.state += 1
+    @property
+    def version(self) -> tuple[int | None, ...]:
+        """The versions of all that the editor shows of it."""
+        return tuple(cell.version for cell in self.cells)
+
+    def shown(self) -> Iterator[tuple[int | None, Cell]]:
+        """The cells in Python with their numbers, from 1 as in a saved notebook; that of a module has none."""
+        for number, cell in enumerate(self.cells, 1):
+            if cell.python:
+                yield number if self.notebook else None, cell
+
+    def within(self, found: Findings, cell: Cell) -> Findings:
+        """What was found in one of the cells."""
+        number = next((number for number, one in self.shown() if one is cell), 0)
+        return Findings(
+            tuple(finding for finding in found.findings if finding.cell == number),
+            tuple(problem for problem in found.problems if problem.cell == number),
+            notes=tuple(note for note in found.notes if note.cell == number),
+        )
 
 
 class Documents:
@@ -57,14 +103,16 @@ class Documents:
     def __init__(self) -> None:
         self.encoding = "utf-16"
         self._open: dict[str, Document] = {}
-        self._states = 0
 
     def open(self, item: lsp.TextDocumentItem) -> Document | None:
-        """A document that was opened; None for one in another language."""
+        """A module that was opened; None for a text in another language."""
         if item.language_id not in LANGUAGES or item.uri.endswith(_NO_CODE):
             return None
-        document = Document(item.uri, Text(item.text, self.encoding), item.version)
-        self._open[item.uri] = document
+        return self.add(Document(item.uri, [Cell(item.uri, Text(item.text, self.encoding), item.version)]))
+
+    def add(self, document: Document) -> Document:
+        """Keep a document that was opened."""
+        self._open[document.uri] = document
         return document
 
     def close(self, uri: str) -> Document | None:
@@ -74,6 +122,15 @@ class Documents:
     def get(self, uri: str) -> Document | None:
         """The open document of this name."""
         return self._open.get(uri)
+
+    def holding(self, uri: str) -> tuple[Document, Cell] | None:
+        """The cell of this name in Python, and the document that it is a part of."""
+        document = self._open.get(uri)
+        candidates = self._open.values() if document is None else [document]
+        return next(
+            ((one, cell) for one in candidates for _, cell in one.shown() if cell.uri == uri),
+            None,
+        )
 
     def all(self) -> list[Document]:
         """All that are open."""

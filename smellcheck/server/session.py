@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .ask import Answer, Ask, Catalogue, Check, Failed, Findings, Forget, Mend, 
 from .backstage import Backstage
 from .clients import Abilities
 from .configuration import Preferences
-from .diagnostics import OF_TEXT, diagnostics
+from .diagnostics import OF_TEXT, diagnostics, result_id
 from .documents import Document, Documents
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Session:
         self._told: set[str] = set()
         self._waiting: dict[tuple[Any, ...], asyncio.Future[Answer | None]] = {}
         self._configured = asyncio.Event()
+        self._refreshing: asyncio.Task[None] | None = None
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class Session:
         self._configured.set()
         if self.abilities.pulls:
             if self.abilities.refreshes:
-                await self._ask_client(self.server.workspace_diagnostic_refresh_async(None))
+                await self._refresh()
         else:
             for document in self.documents.all():
                 self.push(document, 0)
@@ -145,7 +147,8 @@ class Session:
             if not self.preferences(document)["enable"]:
                 self._keep(document, state, Findings(left_out=True))
                 continue
-            ask = Check(document.uri, document.path, document.text.text, self._wishes(document))
+            wishes = self._wishes(document)
+            ask = Check(document.uri, document.path, document.text, wishes, document.notebook)
             answer = await self.answered(("check", document.uri, state), ask)
             if isinstance(answer, Failed):
                 answer = Findings(problems=(Problem(document.uri, answer.kind, answer.message),))
@@ -163,7 +166,7 @@ class Session:
         """
         await self._configured.wait()
         state = document.state
-        ask = Mend(document.uri, document.path, document.text.text, self._wishes(document), unsafe)
+        ask = Mend(document.uri, document.path, document.text, self._wishes(document), unsafe, document.notebook)
         answer = await self.answered(("mend", document.uri, state, unsafe), ask)
         if document.state != state:
             raise ContentModifiedError
@@ -214,8 +217,13 @@ class Session:
             document.push.cancel()
         self._supersede(("check", document.uri))
         self.backstage.ask(("forget", document.uri), Forget(document.uri))
+        self.vanished([cell.uri for _, cell in document.shown()])
+
+    def vanished(self, gone: Sequence[str]) -> None:
+        """Texts are shown no longer."""
         if not self.abilities.pulls:
-            self.publish(document.uri, [])
+            for uri in gone:
+                self.publish(uri, [])
 
     def state(self) -> str:
         """What somebody who helps would want to know."""
@@ -229,11 +237,16 @@ class Session:
 
     # -- telling -------------------------------------------------------------------------------
 
-    async def diagnostics(self, document: Document) -> list[lsp.Diagnostic]:
-        """The diagnostics of the newest text."""
+    async def diagnostics(self, document: Document) -> dict[str, list[lsp.Diagnostic]]:
+        """The diagnostics of the newest text, by the cells that they are shown in."""
         found = await self.findings(document)
         shown = self.preferences(document)["showSyntaxErrors"]
-        return diagnostics(found, document.text, self.pages, self.abilities, syntax_errors=shown)
+        return {
+            cell.uri: diagnostics(
+                document.within(found, cell), cell.text, self.pages, self.abilities, syntax_errors=shown
+            )
+            for _, cell in document.shown()
+        }
 
     def push(self, document: Document, delay: float | None = None) -> None:
         """Publish the diagnostics once the typing pauses; a client that pulls is sent nothing."""
@@ -248,7 +261,7 @@ class Session:
         await asyncio.sleep(pause)
         state = document.state
         try:
-            items = await self.diagnostics(document)
+            told = await self.diagnostics(document)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -256,7 +269,29 @@ class Session:
             self.say(f"smellcheck failed: {type(error).__name__}: {error}")
             return
         if document.state == state and self.documents.get(document.uri) is document:
-            self.publish(document.uri, items, document.version)
+            for _, cell in document.shown():
+                self.publish(cell.uri, told[cell.uri], cell.version)
+
+    async def report(self, document: Document, uri: str, previous: str | None) -> lsp.DocumentDiagnosticReport:
+        """The answer to one who asks for the diagnostics of a cell; those of the others may have changed with it."""
+        told = await self.diagnostics(document)
+        names = {name: result_id(items, self.server.protocol._converter) for name, items in told.items()}
+        if uri not in told:
+            return lsp.RelatedFullDocumentDiagnosticReport([])
+        document.told[uri] = names[uri]
+        stale = [name for name, known in document.told.items() if names.get(name, known) != known]
+        document.told.update((name, names[name]) for name in stale)
+        related = None
+        if stale and self.abilities.relates:
+            related = {name: lsp.FullDocumentDiagnosticReport(told[name], result_id=names[name]) for name in stale}
+        elif stale and self.abilities.refreshes:
+            self._refreshing = asyncio.ensure_future(self._refresh())
+        if names[uri] == previous:
+            return lsp.RelatedUnchangedDocumentDiagnosticReport(names[uri], related_documents=related)
+        return lsp.RelatedFullDocumentDiagnosticReport(told[uri], result_id=names[uri], related_documents=related)
+
+    async def _refresh(self) -> None:
+        await self._ask_client(self.server.workspace_diagnostic_refresh_async(None))
 
     def publish(self, uri: str, items: list[lsp.Diagnostic], version: int | None = None) -> None:
         """Send diagnostics."""

@@ -16,12 +16,14 @@ from ..discover import Target, left_out, show
 from ..edits import Sound, apply, common_end, common_start
 from ..finding import Finding, Problem, SafetyName, TextEdit
 from ..ignore import RULE as UNUSED_SUPPRESSION
+from ..magics import Masked, masked
+from ..notebook import Notebook
 from ..reparse import Reparser
 from ..run import Options, Plan
 from ..selection import Layer, SelectorError
 from ..silence import Silencer
-from ..single import Job, examine
-from ..source import LIMIT
+from ..single import Job, by_cell, examine, told
+from ..source import LIMIT, Source, SourceError
 from .ask import (
     Answer,
     Ask,
@@ -101,9 +103,9 @@ class Desk:
         job = self._job(ask)
         if job is None:
             return Findings(left_out=True)
-        wrong = _unreadable(ask.text)
-        if wrong is not None:
-            return Findings(problems=(replace(wrong, path=job.shown),))
+        source = _source(ask, job)
+        if isinstance(source, Problem):
+            return Findings(problems=(source,))
         reparser = self._trees.pop(ask.uri, None) or Reparser()
         self._trees[ask.uri] = reparser
         if len(self._trees) > _TREES:
@@ -112,21 +114,33 @@ class Desk:
         # The trees are freed by counting; a collection in between would walk all that are kept.
         gc.disable()
         try:
-            outcome = examine(ask.text, replace(job, safety=frozenset()), parse=reparser.parse)
+            outcome = examine(source.text, replace(job, safety=frozenset()), reader=reparser)
+            if ask.notebook:
+                outcome = by_cell(source, outcome, job.shown)
         finally:
             gc.enable()
-        return Findings(outcome.findings, outcome.problems, parsed=reparser.parsed)
+        return Findings(outcome.findings, outcome.problems, parsed=reparser.parsed, notes=outcome.notes)
 
     def mend(self, ask: Mend) -> Mended:
         """The edits that `--fix` would make."""
         job = self._job(ask)
-        if job is None or _unreadable(ask.text) is not None:
+        if job is None:
+            return Mended()
+        source = _source(ask, job)
+        if isinstance(source, Problem):
             return Mended()
         unsafe: frozenset[SafetyName] = frozenset({"unsafe"} if ask.unsafe else ())
-        outcome = examine(ask.text, replace(job, safety=job.safety | unsafe))
+        outcome = examine(source.text, replace(job, safety=job.safety | unsafe))
         if outcome.change is None:
             return Mended(problems=outcome.problems)
-        return Mended(tuple(difference(*outcome.change)), outcome.fixed, outcome.problems)
+        changes: dict[int | None, tuple[str, str]] = {None: outcome.change}
+        if ask.notebook:
+            try:
+                changes = dict(by_cell(source, outcome, job.shown).changes.items())
+            except SourceError as error:
+                return Mended(problems=(told(error, job.shown),))
+        edits = {cell: tuple(difference(*change)) for cell, change in changes.items()}
+        return Mended(edits, outcome.fixed, outcome.problems)
 
     def _job(self, ask: Check | Mend) -> Job | None:
         """What a run in the folder would do with the file; None when it would pass it by."""
@@ -163,17 +177,26 @@ def _fixing(settings: Settings) -> Settings:
     return replace(settings, fix=True)
 
 
-def _unreadable(text: str) -> Problem | None:
-    """Why a file with this text would not even be read."""
+def _source(ask: Check | Mend, job: Job) -> Source | Problem:
+    """What would be read from a file with this text, or why it would not."""
+    text, shown = ask.text, job.shown
+    if ask.notebook:
+        try:
+            return Notebook.decode(text.encode(), job.path)
+        except SourceError as error:
+            return told(error, shown)
     if len(text) > LIMIT:
-        return Problem("", "too-large", f"has more than the limit of {LIMIT:,} characters")
+        return Problem(shown, "too-large", f"has more than the limit of {LIMIT:,} characters")
     if "\0" in text:
-        return Problem("", "encoding-error", "contains a NUL byte", text.count("\n", 0, text.index("\0")) + 1)
-    return None
+        return Problem(shown, "encoding-error", "contains a NUL byte", text.count("\n", 0, text.index("\0")) + 1)
+    return Source(job.path, text, "utf-8", b"", b"")
 
 
 def _remedies(ask: Offer) -> list[Remedies]:
-    sound, silencer = Sound(ask.text), Silencer(ask.text)
+    read = masked(ask.text) if ask.cell else None
+    # Masks are as long as what they hide: what is written between them is written into the cell as well.
+    text = read.text if isinstance(read, Masked) else ask.text
+    sound, silencer = Sound(text), Silencer(text)
     return [
         Remedies(finding, _fault(sound, finding), silencer.on_line(finding), silencer.in_file(finding))
         for finding in ask.findings

@@ -84,10 +84,10 @@ def test_the_findings_are_those_of_the_whole_text() -> None:
     for _ in range(3):
         text = "\n".join(rng.sample(cases, 4))
         reparser, counted = Reparser(), 0
-        check(text, rules, parse=reparser.parse)
+        check(text, rules, reader=reparser)
         for _ in range(12):
             new = typed(rng, text)
-            found, whole = check(new, rules, parse=reparser.parse), check(new, rules)
+            found, whole = check(new, rules, reader=reparser), check(new, rules)
             assert found == whole, new
             if not whole.problems:
                 text = new

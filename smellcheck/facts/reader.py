@@ -1,0 +1,32 @@
+"""How a file comes by its tree, by the text of a node and by its place; who reads again may remember all three."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import libcst as cst
+
+from .nodes import parse
+from .spans import Span, spans
+
+
+class Reader:
+    """Reads one text, and knows nothing of any before it."""
+
+    def __init__(self) -> None:
+        #: What nodes of the last tree are spelled as; a node's own text depends on nothing around it.
+        self.texts: dict[cst.CSTNode, str] = {}
+
+    def parse(self, text: str) -> cst.Module:
+        """The tree of a text; raises `libcst.ParserSyntaxError`."""
+        return parse(text)
+
+    def spans(
+        self,
+        module: cst.Module,
+        text: str,
+        wanted: Iterable[cst.CSTNode],
+        parent: Mapping[cst.CSTNode, cst.CSTNode],  # noqa: ARG002
+    ) -> dict[cst.CSTNode, Span]:
+        """The places of the wanted nodes of the tree that a text was parsed into, as `facts.spans` has them."""
+        return spans(module, text, wanted)
