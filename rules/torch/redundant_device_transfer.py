@@ -20,7 +20,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     receiver = call.func.value
     if isinstance(file.parent(call), cst.Expr) and file.values.kind(receiver) in ("tensor", "output"):
-        yield thrown_away(call, file)
+        if not shown_at_once(call, file):
+            yield thrown_away(call, file)
         return
     loops = [loop for loop in file.context.loops(call) if isinstance(loop.node, cst.For | cst.While)]
     if not loops or file.context.is_guarded(call, loops[0].node):
@@ -83,6 +84,20 @@ def thrown_away(call: cst.Call, file: File) -> Smell:
         f"the moved copy of `{name}` is thrown away: a tensor is not moved in place",
         fix,
         level=None if file.context.loops(call) else "info",
+    )
+
+
+def shown_at_once(call: cst.Call, file: File) -> bool:
+    """Whether the next statement looks where the tensor is: a lesson that it was not moved."""
+    statement = file.context.statement(call)
+    body = list(getattr(file.parent(statement), "body", ()))
+    following = body[body.index(statement) + 1 :][:1] if statement in body else []
+    name = file.text_of(call.func.value)
+    return any(
+        isinstance(line, cst.SimpleStatementLine)
+        and isinstance(line.body[0], cst.Expr | cst.Assert)
+        and re.search(rf"\b{re.escape(name)}\.(is_cuda|device)\b", file.text_of(line.body[0]))
+        for line in following
     )
 
 

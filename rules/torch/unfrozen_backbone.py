@@ -14,8 +14,8 @@ _FREEZES = re.compile(r"requires_grad|freeze|(?<!un)frozen|peft|LoraConfig|get_p
 
 @rule(imports="torch", words="parameters", practice="freezing")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    part = only_part(call) if file.values.kind(call) == "optimizer" else None
-    model = whole_of(part, file) if part is not None else None
+    part = only_part(call)
+    model = whole_of(part, file) if part is not None and file.values.kind(call) == "optimizer" else None
     if part is None or model is None or file.context.in_test(call):
         return
     if (

@@ -1,22 +1,22 @@
-"""Which forward passes only demonstrate: on input that is made up, or written down in the source, and once."""
+"""Which forward passes only demonstrate: on input that is made up, or written down in the source, or of a toy."""
 
 from __future__ import annotations
 
-import re
+from math import prod
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .examples import Examples
+
 if TYPE_CHECKING:
     from ..file import File
 
-_WRAPPERS = {"torch.autograd.Variable", "torch.Tensor", "torch.FloatTensor"}
-_MADE_UP = re.compile(r"^torch\.(randn|rand|ones|zeros|randint|full|empty|arange|Tensor|FloatTensor)(_like)?$")
-_SPELLED = re.compile(
-    r"^(torch\.(tensor|Tensor|as_tensor|\w*Tensor|from_numpy|stack|cat|unsqueeze|autograd\.Variable)"
-    r"|numpy\.(array|asarray|expand_dims))$"
-)
-_DEEPEST = 8
+#: As many parameters have a graph that no meter sees.
+_TOY = 1_000
+_SHAPES = {"shape", "size", "dim", "ndim", "numel"}
+_HANDLED = {"weight", "bias"}
+_PARAMETERS = {"torch.nn.Linear": 1, "torch.nn.Bilinear": 2, "torch.nn.Conv1d": 2, "torch.nn.Conv2d": 2}
 
 
 class Demonstrations:
@@ -24,66 +24,77 @@ class Demonstrations:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self._examples = Examples(file)
 
-    def made_up(self, call: cst.Call) -> bool:
-        """Whether all that a forward gets is made up on the spot: one forward to see that it runs."""
+    def only_runs(self, call: cst.Call) -> bool:
+        """Whether a forward of no further use is there to see that it runs: on what is made up, or for its shape."""
         given = self._given(call)
-        return bool(given) and all(self._is_made_up(value) for value in given)
+        return (bool(given) and all(self._examples.is_made_up(value) for value in given)) or self._measured(call)
 
-    def written_down(self, call: cst.Call) -> bool:
-        """Whether a forward runs once, on nothing but numbers and texts that stand in the source."""
+    def _measured(self, call: cst.Call) -> bool:
+        """Whether all that is looked at of a forward, once, is the shape of its result."""
         if self._file.context.loops(call):
             return False
+        match self._file.parent(call):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+                read = list(self._file.uses(bound))
+            case _:
+                return False
+        above = [self._file.parent(name) for name in read]
+        return bool(above) and all(isinstance(one, cst.Attribute) and one.attr.value in _SHAPES for one in above)
+
+    def shown(self, call: cst.Call, model: cst.BaseExpression) -> bool:
+        """Whether a forward runs once or for a few examples, to show what a layer, a toy or a sentence gives."""
+        if not self._examples.few_rounds(call):
+            return False
+        return self._written_down(call) or self._is_handled(model) or self._is_toy(call, model)
+
+    def _written_down(self, call: cst.Call) -> bool:
+        """Whether a forward gets nothing but numbers and texts that stand in the source, or what is made of them."""
         given = self._given(call)
-        return bool(given) and all(self._is_written(value, 0) for value in given)
+        return any(self._examples.is_written(value) for value in given) and all(
+            self._examples.is_example(value) for value in given
+        )
 
     def _given(self, call: cst.Call) -> list[cst.BaseExpression]:
         """What a forward gets, its options left out."""
         plain = ("bool", "number", "none", "string")
         return [arg.value for arg in call.args if self._file.values.kind(arg.value) not in plain]
 
-    def _is_made_up(self, node: cst.CSTNode) -> bool:
-        match node:
-            case cst.Name():
-                reaching = self._file.scopes.reaching(node)
-                return bool(reaching) and all(
-                    d.kind == "assign" and not d.path and d.value is not None and self._is_made_up(d.value)
-                    for d in reaching
-                )
-            case cst.Call(func=func, args=args):
-                name = self._file.name(func) or ""
-                if name in _WRAPPERS and args:
-                    return self._is_made_up(args[0].value) or name != "torch.autograd.Variable"
-                if isinstance(func, cst.Attribute) and not name:
-                    return self._is_made_up(func.value)
-                return bool(_MADE_UP.match(name))
-        return False
-
-    def _is_written(self, node: cst.CSTNode, depth: int) -> bool:
-        if depth > _DEEPEST:
+    def _is_handled(self, model: cst.BaseExpression) -> bool:
+        """Whether a script makes a single layer, and reads or sets its weights by hand beside running it."""
+        value = self._file.values.of(model)
+        if not isinstance(model, cst.Name) or value is None or not value.name.startswith("torch.nn."):
             return False
-        match node:
-            case cst.SimpleString() | cst.ConcatenatedString() | cst.Integer() | cst.Float():
-                return True
-            case cst.UnaryOperation(expression=inner) | cst.Subscript(value=inner) | cst.Attribute(value=inner):
-                return self._is_written(inner, depth + 1)
-            case cst.List(elements=elements) | cst.Tuple(elements=elements):
-                return bool(elements) and all(self._is_written(element.value, depth + 1) for element in elements)
-            case cst.Name():
-                reaching = self._file.scopes.reaching(node)
-                return bool(reaching) and all(
-                    d.kind == "assign" and not d.path and d.value is not None and self._is_written(d.value, depth + 1)
-                    for d in reaching
-                )
-            case cst.Call():
-                return self._is_written_call(node, depth)
-        return False
+        if self._file.context.function(model) is not None or not isinstance(value.made, cst.Call):
+            return False
+        reaching = set(self._file.scopes.reaching(model))
+        return any(
+            isinstance(part.value, cst.Name)
+            and part.attr.value in _HANDLED
+            and part.value.value == model.value
+            and reaching == set(self._file.scopes.reaching(part.value))
+            for part in self._file.all(cst.Attribute)
+        )
 
-    def _is_written_call(self, call: cst.Call, depth: int) -> bool:
-        """A tensor or a tokenizer's answer that is made of what stands in the source."""
-        owner = call.func.value if isinstance(call.func, cst.Attribute) else call.func
-        made = _SPELLED.match(self._file.name(call.func) or "") or self._file.values.kind(owner) == "tokenizer"
-        if made:
-            given = [arg.value for arg in call.args if arg.keyword is None]
-            return bool(given) and all(self._is_written(value, depth + 1) for value in given)
-        return isinstance(call.func, cst.Attribute) and self._is_written(call.func.value, depth + 1)
+    def _is_toy(self, call: cst.Call, model: cst.BaseExpression) -> bool:
+        """Whether the network is made where it runs, of a few layers whose sizes stand there, and small ones."""
+        value = self._file.values.of(model)
+        made = value.made if value is not None else None
+        if not isinstance(made, cst.Call) or self._file.context.function(made) is not self._file.context.function(call):
+            return False
+        return (self._size(made) or _TOY) < _TOY and not self._file.context.loops(call)
+
+    def _size(self, made: cst.BaseExpression) -> int | None:
+        """About how many parameters a network has; None where that cannot be read off."""
+        if not isinstance(made, cst.Call):
+            return None
+        name = self._file.name(made.func) or ""
+        if name == "torch.nn.Sequential":
+            sizes = [self._size(arg.value) if not arg.star and arg.keyword is None else None for arg in made.args]
+            return None if None in sizes else sum(size for size in sizes if size)
+        if name not in _PARAMETERS:
+            stateless = name.startswith("torch.nn.") and not made.args
+            return 0 if stateless else None
+        numbers = [arg.value.evaluated_value for arg in made.args if isinstance(arg.value, cst.Integer)]
+        return prod(numbers) ** _PARAMETERS[name] if len(numbers) == len(made.args) > 1 else None

@@ -71,7 +71,7 @@ class Inference:
         Empty when not sure. Sure is what follows `.eval()` in the same block, and what is turned into labels, numbers
         or detached values and goes nowhere else.
         """
-        if self._demonstrations.written_down(call):
+        if self._demonstrations.shown(call, self.model(call)):
             return []
         found = self._after_eval(call)
         switched = found is not None or self._set_to_eval(self.model(call), by_script=True)
@@ -80,7 +80,7 @@ class Inference:
         fate = self._file.graph.fate(call, [self._home(function)]) if found else "escapes"
         if (
             fate == "cut"
-            or (fate == "dropped" and not self._demonstrations.made_up(call))
+            or (fate == "dropped" and not self._demonstrations.only_runs(call))
             or (fate == "handed" and switched)
         ):
             return within_cell(found)

@@ -58,7 +58,7 @@ class Samples:
         """
         over, handed = self._mapping(call)
         # Most calls are made once: that is told faster than what they call.
-        if over is None and self._repeat(call) is None:
+        if over is None and (not _positional(call) or self._repeat(call) is None):
             return None
         func = handed if isinstance(handed, cst.Name | cst.Attribute) else call.func
         direct = wanted(func)
@@ -130,7 +130,7 @@ class Samples:
 
     def _called(self, call: cst.Call) -> Each | None:
         """A call in the body of a loop or comprehension, or in a lambda that is mapped over something."""
-        if not call.args or call.args[0].star or call.args[0].keyword is not None:
+        if not _positional(call):
             return None
         item, rest = call.args[0].value, [call.func, *(arg.value for arg in call.args[1:])]
         repeat = self._repeat(call)
@@ -168,14 +168,14 @@ class Samples:
         return self._repeats[call]
 
     def _innermost(self, call: cst.Call) -> cst.For | Comprehension | cst.Lambda | None:
-        loops = {id(loop.node) for loop in self._file.context.loops(call)}
         for child, above in self._file.context.ancestors(call):
             if isinstance(above, cst.While | cst.ExceptHandler):
                 return None
             if isinstance(above, cst.Lambda):
                 return above if child is above.body else None
-            if isinstance(above, (cst.For, *COMPREHENSIONS)) and id(above) in loops:
-                return above
+            if isinstance(above, (cst.For, *COMPREHENSIONS)):
+                if any(loop.node is above for loop in self._file.context.loops(call)):
+                    return above
         return None
 
     def is_few(self, over: cst.CSTNode) -> bool:
@@ -205,7 +205,7 @@ class Samples:
 
     def _mapping(self, call: cst.Call) -> tuple[cst.BaseExpression | None, cst.BaseExpression | None]:
         """What is run over, and the function: `map(f, xs)`, `series.apply(f)`, `frame.apply(f, axis=1)`."""
-        if not call.args or call.args[0].star or call.args[0].keyword is not None:
+        if not _positional(call):
             return None, None
         match call.func:
             case cst.Name(value="map") if len(call.args) == 2 and not call.args[1].star:
@@ -240,3 +240,8 @@ class Samples:
                     return False
                 return not _GROUPS.search(self._file.text_of(self._file.items.spelled_out(frame)))
         return False
+
+
+def _positional(call: cst.Call) -> bool:
+    """Whether the first argument surely is what a function is given first."""
+    return bool(call.args) and not call.args[0].star and call.args[0].keyword is None
