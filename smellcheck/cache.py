@@ -219,5 +219,5 @@ def _finding(stored: dict[str, Any]) -> Finding:
     physical = stored["physical"]
     if physical is not None:
         edits = tuple((Range(**span), text) for span, text in physical["edits"])
-        physical = Physical(Range(**physical["range"]), edits)
+        physical = Physical(Range(**physical["range"]), edits, physical["line_hash"])
     return Finding(**{**stored, "range": Range(**stored["range"]), "fix": fix, "physical": physical})

@@ -46,6 +46,8 @@ class Physical:
 
     range: Range
     edits: tuple[tuple[Range, str], ...] = ()
+    #: Of the line that it begins on, as GitHub follows it.
+    line_hash: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from . import cells
 from .edits import apply
 from .finding import Finding, Physical, Problem, Range, TextEdit
+from .linehash import LineHashes
 from .magics import Masked, Unreadable, masked
 from .source import LIMIT, Source, SourceError
 from .splice import Written, differences, raw_offset, sources, splice
@@ -122,6 +123,10 @@ class Notebook(Source):
     def _starts(self) -> list[int]:
         return [0, *(found.end() for found in _NEWLINE.finditer(self.raw))]
 
+    @cached_property
+    def _hashes(self) -> LineHashes:
+        return LineHashes(self.raw)
+
     def _range(self, start: int, end: int) -> Range:
         first, last = bisect_right(self._starts, start), bisect_right(self._starts, end)
         return Range(first, start - self._starts[first - 1] + 1, last, end - self._starts[last - 1] + 1)
@@ -152,7 +157,8 @@ class Notebook(Source):
         """Where in the JSON an empty edit at each end would be made."""
         at = [raw_offset(self.written[number], offset) for offset in (start, end)]
         made = tuple((self._range(edit.start, edit.end), edit.text) for edit in self.respelled(number, sorted(edits)))
-        return Physical(self._range(*at), made)
+        place = self._range(*at)
+        return Physical(place, made, self._hashes.of(place.line))
 
     def located(self, problem: Problem, text: str) -> Problem:
         """A problem on a line of this notebook's text as one on a line of a cell."""

@@ -44,10 +44,10 @@ class Demonstrations:
         return bool(above) and all(isinstance(one, cst.Attribute) and one.attr.value in _SHAPES for one in above)
 
     def shown(self, call: cst.Call, model: cst.BaseExpression) -> bool:
-        """Whether a forward runs once or for a few examples, to show what a layer, a toy or a sentence gives."""
+        """Whether a forward runs once or for a few examples, to show what a layer or a sentence gives."""
         if not self._examples.few_rounds(call):
             return False
-        return self._written_down(call) or self._is_handled(model) or self._is_toy(call, model)
+        return self._written_down(call) or self._is_handled(model)
 
     def _written_down(self, call: cst.Call) -> bool:
         """Whether a forward gets nothing but numbers and texts that stand in the source, or what is made of them."""
@@ -77,7 +77,7 @@ class Demonstrations:
             for part in self._file.all(cst.Attribute)
         )
 
-    def _is_toy(self, call: cst.Call, model: cst.BaseExpression) -> bool:
+    def is_toy(self, call: cst.Call, model: cst.BaseExpression) -> bool:
         """Whether the network is made where it runs, of a few layers whose sizes stand there, and small ones."""
         value = self._file.values.of(model)
         made = value.made if value is not None else None

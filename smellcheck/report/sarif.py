@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from .. import __version__
 from ..finding import Finding, Level, Problem, Range, TextFix
+from ..linehash import LineHashes
 from . import Card, Look, Report
-from .linehash import line_hashes
 from .lines import Lines
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -84,18 +84,18 @@ def _rule(card: Card) -> dict[str, Any]:
 
 
 @cache
-def _hashes(text: str) -> list[str]:
-    return line_hashes(text)
+def _hashes(text: str) -> LineHashes:
+    return LineHashes(text)
 
 
 def _result(finding: Finding, report: Report, index: int) -> dict[str, Any]:
     text = report.texts.get((finding.path, finding.cell), "")
     prints = {"smellcheck/v1": finding.fingerprint} if finding.fingerprint else {}
     span = finding.physical.range if finding.physical else finding.range
-    # Of a notebook's JSON the lines are not at hand; who uploads the report adds their hashes.
-    hashes = [] if finding.physical else _hashes(text)
-    if text and span.line <= len(hashes):
-        prints["primaryLocationLineHash"] = hashes[span.line - 1]
+    if finding.physical:
+        prints["primaryLocationLineHash"] = finding.physical.line_hash
+    elif text and span.line <= len(_hashes(text)):
+        prints["primaryLocationLineHash"] = _hashes(text).of(span.line)
     said = ". ".join(part.rstrip(".") for part in (finding.message, finding.why) if part) + "."
     result: dict[str, Any] = {
         "ruleId": finding.rule,

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from smellcheck.finding import TextEdit
+from smellcheck.linehash import LineHashes
 
 from .conftest import FIXED, WASTE, Cli, Write, notebook
 
@@ -50,7 +51,8 @@ def test_sarif_speaks_of_the_file_s_own_lines(smellcheck: Cli, write: Write) -> 
     line = lines[region["startLine"] - 1]
     lines[region["startLine"] - 1] = line[: region["startColumn"] - 1] + text + line[region["endColumn"] - 1 :]
     assert "\n".join(lines) == TWO.replace("waste", "spare")
-    assert set(result["partialFingerprints"]) == {"smellcheck/v1"}
+    line = location["physicalLocation"]["region"]["startLine"]
+    assert result["partialFingerprints"]["primaryLocationLineHash"] == LineHashes(TWO).of(line)
 
 
 def test_a_fix_changes_its_line_and_nothing_else(smellcheck: Cli, write: Write, work: Path) -> None:

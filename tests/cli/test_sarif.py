@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from smellcheck.report.linehash import line_hashes
+from smellcheck.linehash import LineHashes
 
 from .conftest import WASTE, Cli, Write
 
@@ -195,4 +195,5 @@ def test_fingerprints_survive_lines_added_above(smellcheck: Cli, write: Write, w
     ],
 )
 def test_line_hashes_are_github_s(text: str, hashes: list[str]) -> None:
-    assert line_hashes(text) == hashes
+    lines = LineHashes(text)
+    assert [lines.of(number) for number in range(1, len(lines) + 1)] == hashes

@@ -39,6 +39,7 @@ async function start(output: vscode.LogOutputChannel): Promise<void> {
     documentSelector: [
       { scheme: "file", language: "python" },
       { scheme: "untitled", language: "python" },
+      { scheme: "vscode-notebook-cell", language: "python" },
     ],
     outputChannel: output,
     synchronize: { configurationSection: "smellcheck" },
