@@ -16,8 +16,10 @@ from .facts.dtypes import Dtypes
 from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
+from .facts.hot import Hot
 from .facts.inference import Inference
 from .facts.items import Items
+from .facts.moves import Moves
 from .facts.names import Names
 from .facts.phase import Phase
 from .facts.reader import Reader
@@ -122,6 +124,16 @@ class File:
     def batches(self) -> Batches:
         """Which batches hold one item."""
         return Batches(self)
+
+    @cached_property
+    def moves(self) -> Moves:
+        """Where calls move tensors and modules."""
+        return Moves(self)
+
+    @cached_property
+    def hot(self) -> Hot:
+        """What runs again and again."""
+        return Hot(self)
 
     @cached_property
     def gatherings(self) -> Gatherings:

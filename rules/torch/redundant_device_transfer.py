@@ -7,7 +7,6 @@ import libcst as cst
 
 from smellcheck import Edit, File, Fix, Smell, rule
 
-_DEVICE = re.compile(r"(^|_)(device|dev|gpu|cuda)\d*$|^(cuda|cpu|mps|xpu)(:\d+)?$", re.I)
 _CPU = re.compile(r"""^(['"]cpu['"]|torch\.device\(['"]cpu['"]\))$""")
 _CASTS = {"float", "long", "half", "double", "int", "squeeze", "unsqueeze", "view", "contiguous"}
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
@@ -15,7 +14,7 @@ _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 @rule(imports="torch", words=("to cpu cuda", "for while"), practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    device = destination(call, file)
+    device = file.moves.destination(call)
     if device is None or file.context.in_test(call):
         return
     receiver = call.func.value
@@ -26,7 +25,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loops = [loop for loop in file.context.loops(call) if isinstance(loop.node, cst.For | cst.While)]
     if not loops or file.context.is_guarded(call, loops[0].node):
         return
-    inner = destination(receiver, file) if isinstance(receiver, cst.Call) else None
+    inner = file.moves.destination(receiver) if isinstance(receiver, cst.Call) else None
     if inner is not None:
         yield from (second_move(call, file) if inner == device else round_trip(call, receiver, device, inner, file))
     elif loops[0].kind not in _KINDS:
@@ -39,31 +38,6 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield from second_move(call, file)
     elif file.values.kind(receiver) == "tensor" and not _CPU.match(device):
         yield from invariant_tensor(call, loops[0].node, loops[0].kind, file)
-
-
-def destination(call: cst.CSTNode, file: File) -> str | None:
-    """Where a call surely moves its receiver, as spelled; `None` for casts and everything else."""
-    match call:
-        case cst.Call(func=cst.Attribute(attr=cst.Name("cpu")), args=[]):
-            return '"cpu"'
-        case cst.Call(func=cst.Attribute(attr=cst.Name("cuda")), args=args):
-            return "cuda(" + ", ".join(file.text_of(a.value) for a in args if not named(a, "non_blocking")) + ")"
-        case cst.Call(func=cst.Attribute(attr=cst.Name("to")), args=[first, *rest]):
-            if (
-                first.star
-                or not all(named(arg, "non_blocking") for arg in rest)
-                or (first.keyword and not named(first, "device"))
-            ):
-                return None
-            text = file.text_of(first.value)
-            known = file.values.kind(first.value) in ("device", "string") or text.endswith(".device")
-            return text if known or _DEVICE.search(text.strip("\"'").rpartition(".")[2]) else None
-    return None
-
-
-def named(arg: cst.Arg, name: str) -> bool:
-    """Whether an argument is passed by this keyword."""
-    return arg.keyword is not None and arg.keyword.value == name
 
 
 def round_trip(call: cst.Call, receiver: cst.Call, device: str, inner: str, file: File) -> Iterator[Smell]:
@@ -231,7 +205,9 @@ def already_there(call: cst.Call, device: str, loop: cst.CSTNode, file: File) ->
         or file.context.loops(earlier)[:1] != file.context.loops(call)[:1]
     ):
         return False
-    return destination(earlier, file) == device and all(file.context.invariant(arg.value, loop) for arg in call.args)
+    return file.moves.destination(earlier) == device and all(
+        file.context.invariant(arg.value, loop) for arg in call.args
+    )
 
 
 def second_move(call: cst.Call, file: File) -> Iterator[Smell]:

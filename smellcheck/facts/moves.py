@@ -1,0 +1,44 @@
+"""Where a call surely moves its receiver: `x.to(device)`, `x.cuda()`, `x.cpu()`, and no cast."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from ..file import File
+
+_DEVICE = re.compile(r"(^|_)(device|dev|gpu|cuda)\d*$|^(cuda|cpu|mps|xpu)(:\d+)?$", re.I)
+
+
+class Moves:
+    """The moves between devices in one file."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def destination(self, call: cst.CSTNode) -> str | None:
+        """Where a call surely moves its receiver, as spelled; `None` for casts and everything else."""
+        match call:
+            case cst.Call(func=cst.Attribute(attr=cst.Name("cpu")), args=[]):
+                return '"cpu"'
+            case cst.Call(func=cst.Attribute(attr=cst.Name("cuda")), args=args):
+                given = (self._file.text_of(arg.value) for arg in args if not _is(arg, "non_blocking"))
+                return "cuda(" + ", ".join(given) + ")"
+            case cst.Call(func=cst.Attribute(attr=cst.Name("to")), args=[first, *rest]):
+                if (
+                    first.star
+                    or not all(_is(arg, "non_blocking") for arg in rest)
+                    or (first.keyword and not _is(first, "device"))
+                ):
+                    return None
+                text = self._file.text_of(first.value)
+                known = self._file.values.kind(first.value) in ("device", "string") or text.endswith(".device")
+                return text if known or _DEVICE.search(text.strip("\"'").rpartition(".")[2]) else None
+        return None
+
+
+def _is(arg: cst.Arg, name: str) -> bool:
+    return arg.keyword is not None and arg.keyword.value == name
