@@ -1,0 +1,80 @@
+"""Freed memory is given back, or garbage looked for, in every step, only to be asked for again in the next."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Fix, Smell, rule
+
+_FLUSHES = ("torch.cuda.empty_cache", "torch.mps.empty_cache", "torch.xpu.empty_cache", "gc.collect")
+_STEPS = re.compile(r"^(forward|(training|validation|test|predict|train|eval)_step)$")
+# What comes and goes is a model, not a batch.
+_LOADS = re.compile(r"from_pretrained\(|load_state_dict\(|torch\.load\(|load_model\(|\.to\(['\"]cpu['\"]\)|offload")
+
+
+@rule(imports="torch", words=("empty_cache gc", "for while def"), calls=_FLUSHES, practice="hardware", level="info")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    statement = file.context.statement(call)
+    if not isinstance(file.parent(call), cst.Expr) or file.context.in_test(call) or recovers(call, file):
+        return
+    around = step(call, file)
+    if around is None or _LOADS.search(file.text_of(around)) or guarded(call, around, file):
+        return
+    name = file.text_of(call.func)
+    wasted = (
+        "every object is visited" if name.endswith("collect") else "the device is waited for and its memory given back"
+    )
+    fix = Fix.unsafe(f"Leave `{name}` out", file.delete_statement(statement)) if alone(statement) else None
+    yield Smell(call, f"{wasted} in every step, and the next one pays to take it again", fix)
+
+
+def step(call: cst.Call, file: File) -> cst.CSTNode | None:
+    """The loop over batches, or the method that a framework runs for each, in which a call stands."""
+    loops = file.context.loops(call)
+    if loops:
+        innermost = loops[0]
+        surely = innermost.kind == "batch" or (innermost.kind in ("sample", "chunk") and forwards(innermost.node, file))
+        return innermost.node if surely else None
+    function = file.context.function(call)
+    owner = file.calls.class_of(function) if function is not None else None
+    if function is None or owner is None or not _STEPS.match(function.name.value):
+        return None
+    return function if file.values.is_module_class(owner) else None
+
+
+def forwards(loop: cst.CSTNode, file: File) -> bool:
+    """Whether a module runs in a loop that moves none of them away."""
+    calls = [call for call in file.all(cst.Call) if file.context.within(call, loop)]
+    moved = any(
+        isinstance(call.func, cst.Attribute)
+        and call.func.attr.value == "cpu"
+        and file.values.is_module(call.func.value)
+        for call in calls
+    )
+    return not moved and any(file.values.is_module(call.func) for call in calls)
+
+
+def recovers(call: cst.Call, file: File) -> bool:
+    """Whether the call is made where memory has just run out, or at the end of it all."""
+    return any(isinstance(above, cst.ExceptHandler | cst.Finally) for _, above in file.context.ancestors(call))
+
+
+def guarded(call: cst.Call, around: cst.CSTNode, file: File) -> bool:
+    """Whether only some steps make the call."""
+    for child, above in file.context.ancestors(call):
+        if above is around:
+            return False
+        if isinstance(above, cst.If) and child is not above.test and not always(above.test, file):
+            return True
+    return False
+
+
+def always(test: cst.BaseExpression, file: File) -> bool:
+    """Whether a condition is the same in all steps: whether there is such a device."""
+    return bool(re.fullmatch(r"(self\.)?\w*(cuda|gpu)\w*|torch\.cuda\.is_available\(\)", file.text_of(test)))
+
+
+def alone(statement: cst.CSTNode) -> bool:
+    """Whether a statement shares its line with no other."""
+    return isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1
