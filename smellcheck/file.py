@@ -21,11 +21,13 @@ from .facts.inference import Inference
 from .facts.items import Items
 from .facts.moves import Moves
 from .facts.names import Names
+from .facts.optimizers import Optimizers
 from .facts.phase import Phase
 from .facts.reader import Reader
 from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.spans import Span
+from .facts.steps import Steps
 from .facts.tree import Tree, descend
 from .facts.values import Values
 from .smell import Edit
@@ -104,6 +106,16 @@ class File:
     def graph(self) -> Graph:
         """Where the results of forward passes go."""
         return Graph(self)
+
+    @cached_property
+    def optimizers(self) -> Optimizers:
+        """Whose parameters which optimizer steps."""
+        return Optimizers(self)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """What training steps are made of."""
+        return Steps(self)
 
     @cached_property
     def dtypes(self) -> Dtypes:

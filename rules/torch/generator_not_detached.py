@@ -1,0 +1,214 @@
+"""The discriminator's step sends its gradients through the generator, and nobody uses what arrives there."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Fix, Smell, rule
+
+_SHAPES = {"view", "reshape", "squeeze", "unsqueeze", "contiguous", "float", "to", "cuda", "flatten", "permute"}
+_JOINS = {"torch.cat", "torch.concat", "torch.stack"}
+_FREEZES = ("grad", "freez", "frozen", "toggle")
+
+
+@rule(imports="torch", words=("backward", "step", "zero_grad", "parameters"), practice="refactoring")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    lost = file.steps.sent(call)
+    if lost is None or len(file.optimizers.made) < 2 or file.context.in_test(call) or kept_graph(call, file):
+        return
+    owned = next_stepped(call, file)
+    if not owned:
+        return
+    parts = list(file.steps.sources(lost))
+    found = [
+        (critic, made, maker)
+        for critic in parts
+        if isinstance(critic, cst.Call) and file.optimizers.key(critic.func) in owned
+        for made, maker in generated(critic, owned, file)
+        if file.grad.mode(maker) == file.grad.mode(critic) == "on" and not toggled(maker, file)
+    ]
+    orders = [thrown_away(call, maker, file) for _, _, maker in found]
+    if not found or None in orders:
+        return
+    critic, _, maker = min(found, key=lambda one: file.tree.order[one[0]])
+    whole = file.text_of(maker.func)
+    yield Smell(
+        critic,
+        f"this step updates `{file.text_of(critic.func)}` alone, and gradients run through `{whole}` for nothing",
+        fix([made for _, made, _ in found], [maker for _, _, maker in found], parts, "likely" in orders, whole, file),
+    )
+
+
+def fix(
+    made: list[cst.CSTNode], makers: list[cst.Call], parts: list[cst.CSTNode], doubted: bool, whole: str, file: File
+) -> Fix | None:
+    """`.detach()` behind everything generated that the loss is computed from."""
+    if any(differentiated(one, file) for one in made):
+        return None
+    values = {one.node for name in made if isinstance(name, cst.Name) for one in file.scopes.reaching(name)}
+    computed = [
+        part
+        for part in parts
+        if isinstance(part, cst.Name)
+        and part not in made
+        and values.issuperset(one.node for one in file.scopes.reaching(part))
+        and file.scopes.reaching(part)
+        and computed_with(part, file)
+    ]
+    made_fix = Fix.unsafe if doubted or not all(gives_tensor(maker, file) for maker in makers) else Fix.safe
+    edits = [file.insert_after(one, ".detach()") for one in dict.fromkeys([*made, *computed])]
+    return made_fix(f"Detach what `{whole}` made", *edits)
+
+
+def computed_with(name: cst.Name, file: File) -> bool:
+    """Whether a value goes straight into arithmetic: what other functions do with its graph is not known."""
+    for _, above in file.context.ancestors(name):
+        if isinstance(above, cst.Assign | cst.AugAssign):
+            return True
+        if isinstance(above, cst.Call) and not (file.name(above.func) or "").startswith("torch."):
+            return False
+        if not isinstance(above, cst.Call | cst.Arg | cst.BinaryOperation | cst.UnaryOperation):
+            return False
+    return False
+
+
+def kept_graph(call: cst.Call, file: File) -> bool:
+    """Whether a backward pass of the function keeps its graph: then the generator's own loss may go through it too."""
+    return any(
+        isinstance(node, cst.Call)
+        and file.steps.sent(node) is not None
+        and any(arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in node.args)
+        for node in file.calls.own_nodes(file.steps.home(call))
+    )
+
+
+def next_stepped(call: cst.Call, file: File) -> frozenset[object] | None:
+    """The modules of the optimizer that steps next in the same block as a backward pass."""
+    statement = file.context.statement(call)
+    block = file.parent(statement)
+    if not isinstance(block, cst.IndentedBlock | cst.Module):
+        return None
+    for after in block.body:
+        if file.before(statement, after):
+            for node in file.calls.own_nodes(after):
+                if isinstance(node, cst.Call) and (stepper := file.steps.stepping(node)) is not None:
+                    return file.optimizers.owners(stepper)
+    return None
+
+
+def generated(critic: cst.Call, owned: frozenset[object], file: File) -> Iterator[tuple[cst.CSTNode, cst.Call]]:
+    """What a forward is given of another optimizer's module: where it stands, and the call that made it."""
+    todo: list[cst.BaseExpression] = [arg.value for arg in critic.args]
+    while todo:
+        given = todo.pop()
+        match given:
+            case cst.Name():
+                reaching = file.scopes.reaching(given)
+                makers = [maker_of(one.value, owned, file) for one in reaching if one.kind == "assign"]
+                if makers and len(makers) == len(reaching) and makers[0] is not None and all(makers):
+                    yield given, makers[0]
+            case cst.Call(func=func, args=args) if file.name(func) in _JOINS and args:
+                todo.append(args[0].value)
+            case cst.List(elements=elements) | cst.Tuple(elements=elements):
+                todo += [element.value for element in elements]
+            case _:
+                maker = maker_of(given, owned, file)
+                if maker is not None:
+                    yield given, maker
+
+
+def maker_of(value: cst.CSTNode | None, owned: frozenset[object], file: File) -> cst.Call | None:
+    """The forward of a module that other optimizers step, when an expression is its result but for the shape."""
+    match value:
+        case cst.Call(func=func) if (key := file.optimizers.key(func)) is not None and key not in owned:
+            if key in file.optimizers.stepped:
+                return value
+    match value:
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method))) if method in _SHAPES:
+            return maker_of(inner, owned, file)
+        case cst.Subscript(value=inner):
+            return maker_of(inner, owned, file)
+    return None
+
+
+def toggled(maker: cst.Call, file: File) -> bool:
+    """Whether the generator may be frozen for the step: then nothing runs through it."""
+    if file.inference.frozen(maker.func):
+        return True
+    for call in file.calls.own_nodes(file.steps.home(maker)):
+        if isinstance(call, cst.Call) and any(word in file.text_of(call.func).lower() for word in _FREEZES):
+            named = {file.text_of(node) for arg in call.args for node in file.calls.own_nodes(arg.value)}
+            if file.text_of(maker.func) in named or "toggle_opt" in file.text_of(call.func):
+                return True
+    return False
+
+
+def differentiated(made: cst.CSTNode, file: File) -> bool:
+    """Whether a gradient with respect to the generated sample itself is asked for: detached, it has no graph."""
+    return any(
+        isinstance(node, cst.Call)
+        and (file.name(node.func) or "").startswith("torch.autograd.")
+        and any(file.same(arg.value, made) for arg in node.args)
+        for node in file.calls.own_nodes(file.steps.home(made))
+    )
+
+
+def thrown_away(backward: cst.Call, maker: cst.Call, file: File) -> str | None:
+    """Whether the generator's gradients are zeroed before its optimizer steps: `proven` in the same loop."""
+    generator = file.optimizers.key(maker.func)
+    function = file.context.function(backward)
+    around = file.context.loops(backward)
+    region = around[-1].node if around else file.steps.home(backward)
+    order, start = file.tree.order, file.tree.order[backward]
+
+    def when(call: cst.Call) -> tuple[bool, int]:
+        return order[call] < start, order[call]
+
+    steps, zeros = events(region, generator, file)
+    if not steps:
+        elsewhere = [events(other, generator, file) for other in file.all(cst.FunctionDef) if other is not function]
+        return "likely" if any(stepped and zeroed for stepped, zeroed in elsewhere) else None
+    step = min(steps, key=when)
+    if not any(when(zero) < when(step) and file.context.within(step, block_of(zero, file)) for zero in zeros):
+        return None
+    read = any(isinstance(node, cst.Attribute) and node.attr.value == "grad" for node in file.calls.own_nodes(region))
+    return "likely" if read else "proven"
+
+
+def block_of(call: cst.Call, file: File) -> cst.CSTNode:
+    """The block that a call's statement stands in: what stands in it too runs after it, if it stands below."""
+    return file.parent(file.context.statement(call)) or file.module
+
+
+def events(region: cst.CSTNode, generator: object, file: File) -> tuple[list[cst.Call], list[cst.Call]]:
+    """Where a piece of code steps the generator, and where it zeroes its gradients, itself or through a method."""
+    steps, zeros = [], []
+    for node in file.calls.own_nodes(region):
+        if isinstance(node, cst.Call):
+            stepper = file.steps.stepping(node)
+            if stepper is not None and generator in (file.optimizers.owners(stepper) or ()):
+                steps.append(node)
+            helper = file.calls.callee(node)
+            inside = file.calls.own_nodes(helper) if helper is not None else [node]
+            if any(isinstance(call, cst.Call) and zeroes(call, generator, file) for call in inside):
+                zeros.append(node)
+    return steps, zeros
+
+
+def zeroes(call: cst.Call, generator: object, file: File) -> bool:
+    """Whether a call is `zero_grad()` of the generator or of its optimizer."""
+    match call.func:
+        case cst.Attribute(value=owner, attr=cst.Name("zero_grad")):
+            return file.optimizers.key(owner) == generator or generator in (file.optimizers.owners(owner) or ())
+    return False
+
+
+def gives_tensor(maker: cst.Call, file: File) -> bool:
+    """Whether it is in sight that the generator gives one tensor, which can be detached."""
+    value = file.values.of(maker.func)
+    if value is None or value.cls is None:
+        return value is not None and value.name.startswith("torch.nn.")
+    forward = file.calls.method(value.cls, "forward")
+    returned = [node.value for node in file.calls.own_nodes(forward) if isinstance(node, cst.Return)] if forward else []
+    # A name may hold a tuple; what is called or computed is a tensor.
+    return bool(returned) and all(one is not None and file.values.kind(one) in ("tensor", "output") for one in returned)
