@@ -19,6 +19,7 @@ from .facts.graph import Graph
 from .facts.hot import Hot
 from .facts.inference import Inference
 from .facts.items import Items
+from .facts.loading import Loading
 from .facts.moves import Moves
 from .facts.names import Names
 from .facts.optimizers import Optimizers
@@ -131,6 +132,11 @@ class File:
     def items(self) -> Items:
         """What repeated calls are given."""
         return Items(self)
+
+    @cached_property
+    def loading(self) -> Loading:
+        """What loads the weights of models."""
+        return Loading(self)
 
     @cached_property
     def batches(self) -> Batches:
