@@ -1,0 +1,43 @@
+"""`DataParallel` copies the model to every device in each step and drives them all from one thread pool."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Smell, rule
+
+# The better way is there for whoever starts one process a device.
+_OFFERED = re.compile(r"DDP|DistributedDataParallel|torch\.distributed|local_rank|LOCAL_RANK")
+
+
+@rule(
+    imports="torch",
+    words="backward",
+    calls=("torch.nn.DataParallel", "torch.nn.parallel.DataParallel", "torch.nn.parallel.data_parallel.DataParallel"),
+    practice="hardware",
+    level="info",
+)
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if not call.args or file.context.in_test(call) or file.matches(_OFFERED):
+        return
+    if one_device(call, file) or not trains(call, file):
+        return
+    yield Smell(call, "each step copies the whole model to every device; `DistributedDataParallel` keeps one on each")
+
+
+def trains(call: cst.Call, file: File) -> bool:
+    """Whether what is wrapped is trained here, by the same function or out of the object or module."""
+    function = file.context.function(call)
+    if function is None or function.name.value == "__init__":
+        return file.phase.file_trains
+    return file.phase.function_trains(function)
+
+
+def one_device(call: cst.Call, file: File) -> bool:
+    """Whether a single device is named: then it only calls the module."""
+    devices = file.argument(call, "device_ids", 1)
+    return devices is not None and (
+        (isinstance(devices.value, cst.List) and len(devices.value.elements) == 1)
+        or file.text_of(devices.value) == "None"
+    )
