@@ -11,19 +11,33 @@ from smellcheck import File, Smell, rule
 _OFFERED = re.compile(r"DDP|DistributedDataParallel|torch\.distributed|local_rank|LOCAL_RANK")
 
 
+_WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel", "torch.nn.parallel.data_parallel.DataParallel")
+
+
 @rule(
     imports="torch",
     words="backward",
-    calls=("torch.nn.DataParallel", "torch.nn.parallel.DataParallel", "torch.nn.parallel.data_parallel.DataParallel"),
+    calls=_WRAPPERS,
     practice="hardware",
     level="info",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not call.args or file.context.in_test(call) or file.matches(_OFFERED):
         return
-    if one_device(call, file) or not trains(call, file):
+    if one_device(call, file) or not trains(call, file) or follows(call, file):
         return
     yield Smell(call, "each step copies the whole model to every device; `DistributedDataParallel` keeps one on each")
+
+
+def follows(call: cst.Call, file: File) -> bool:
+    """Whether another model is wrapped before, or in another branch: the first stands for all."""
+    function = file.context.function(call)
+    first = next(
+        other
+        for other in file.all(cst.Call)
+        if file.name(other.func) in _WRAPPERS and file.context.function(other) is function
+    )
+    return first is not call
 
 
 def trains(call: cst.Call, file: File) -> bool:

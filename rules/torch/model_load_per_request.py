@@ -36,6 +36,17 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         for use in file.calls.passing(function)
     ):
         yield Smell(call, f"the weights are read again for each request, through `{function.name.value}`")
+    elif not function.decorators and file.mentions("streamlit") and imports_streamlit(file) and rerun(function, file):
+        name = function.name.value
+        yield Smell(call, f"each interaction runs `{name}` anew, which reads the weights again; cache it")
+
+
+def rerun(function: cst.FunctionDef, file: File) -> bool:
+    """Whether the script itself surely calls a function, at each run."""
+    return any(
+        file.context.function(use) is None and not held(use, None, file) and not file.context.in_test(use)
+        for use in file.calls.passing(function)
+    )
 
 
 def answers(function: cst.FunctionDef, file: File) -> bool:
