@@ -55,9 +55,10 @@ def environment(node: cst.Assign, file: File) -> Iterator[Smell]:
             ],
             value=cst.SimpleString() as value,
         ):
-            waste = _VARIABLES.get(str(key.evaluated_value))
+            variable = str(key.raw_value)
+            waste = _VARIABLES.get(variable)
             if waste and file.name(owner) == "os.environ" and _ON.match(value.value) and not wanted(node, file):
-                yield Smell(node, f"`{key.evaluated_value}` is on in every run: {waste}", drop(node, file))
+                yield Smell(node, f"`{variable}` is on in every run: {waste}", drop(node, file))
 
 
 def switched_off(call: cst.Call, file: File) -> bool:

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -63,7 +63,7 @@ def repeated(first: cst.Call, second: cst.Call, file: File) -> bool:
     return not any(_CHANGES.search(file.text_of(part)) for part in between) and not rebound(first, between, file)
 
 
-def rebound(call: cst.Call, between: list[cst.CSTNode], file: File) -> bool:
+def rebound(call: cst.Call, between: Sequence[cst.CSTNode], file: File) -> bool:
     """Whether a name or attribute that the call reads is bound, or an item of it stored, between the two."""
     names = {name.value for name in file.names_in(call)} - {"self"}
     text = file.text_of(call)
