@@ -12,7 +12,7 @@ def calls(text: str) -> list[tuple[File, cst.Call]]:
 
 
 @pytest.mark.parametrize(
-    "text, loads",
+    ("text", "loads"),
     [
         ("tf.AutoModel.from_pretrained(name)", True),
         ("tf.pipeline('sentiment-analysis')", True),
@@ -32,7 +32,7 @@ def test_only_weights_count(text: str, loads: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "uses, only_read",
+    ("uses", "only_read"),
     [
         ("net.eval()\n    print(net(x))", True),
         ("net.fc = other\n    print(net(x))", False),
