@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_map
 
 from .dispatch import HostData, told_to_wait
 from .operations import name_of
@@ -122,7 +122,7 @@ def _compute(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     out = func(*host_args, **host_kwargs)
     if name_of(func) == "copy_":
         return args[0]
-    wrappers = {id(_to_host(leaf)): leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)}
+    wrappers = {id(_to_host(leaf)): leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, torch.Tensor)}
 
     def back(value: Any) -> Any:
         if not isinstance(value, torch.Tensor):

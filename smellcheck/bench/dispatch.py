@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 from .operations import SYNCING, flops_of, is_cheap, is_view, name_of
 
@@ -154,7 +154,7 @@ def _is_composite(func: Any) -> bool:
 
 
 def _tensors(tree: object) -> Iterator[Any]:
-    return (leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor))
+    return (leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, torch.Tensor))
 
 
 def _storage(tensor: Any) -> Any:
