@@ -41,6 +41,8 @@ TRANSFERS = (
     "bytes to the host",
     "synchronisations",
 )
+#: The verdicts that settle what a proof's energy does.
+_KNOWN = ("saves", "costs", "no-effect")
 #: What is worth a word when it grows: more memory and more arithmetic are what batches are paid with.
 _PRICES = ("flops", "live peak")
 
@@ -60,6 +62,8 @@ class Entry:
     counted: tuple[float, ...]
     #: Other counters that grow, with their greatest ratio.
     prices: tuple[tuple[str, float], ...]
+    #: What each size says on its own.
+    sizes: tuple[tuple[int, str], ...] = ()
 
     @property
     def lowers(self) -> bool:
@@ -69,21 +73,31 @@ class Entry:
     @property
     def words(self) -> str:
         """What may be said of it: measured, counted, or an honest null."""
+        if self.verdict == "invalid-outputs":
+            return f"on {self.device} the rewrite gives other results, so nothing is said of its energy"
         said = []
-        if self.energy is not None and self.verdict in ("saves", "costs"):
-            estimate, low, high = self.energy
-            said.append(f"measured on {self.device}: {estimate:.2g}× energy ({low:.2g} to {high:.2g})")
-        elif self.verdict == "no-effect":
-            said.append(f"measured on {self.device}: no effect on energy")
-        elif self.verdict == "cannot-tell":
-            said.append(f"measured on {self.device}: the noise leaves open whether energy changes")
+        if (measured := self._measured) is not None:
+            said.append(f"measured on {self.device}: {measured}")
         if self.counted:
             low, high = min(self.counted), max(self.counted)
             span = f"{low:.2g}×" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}×"
             count = f"{span} {_SPELLED.get(self.counter, self.counter)}"
-            said.append(count if said else f"counted, not measured in joules: {count}")
+            said.append(count if said else f"counted on {self.device}, not measured in joules: {count}")
         said += [f"{ratio:.2g}× {_SPELLED.get(name, name)}" for name, ratio in self.prices if said]
         return "; ".join(said)
+
+    @property
+    def _measured(self) -> str | None:
+        if self.energy is not None and self.verdict in ("saves", "costs"):
+            estimate, low, high = self.energy
+            return f"{estimate:.2g}× energy ({low:.2g} to {high:.2g})"
+        if self.verdict == "no-effect":
+            return "no effect on energy"
+        if self.verdict != "cannot-tell":
+            return None
+        if len({verdict for _, verdict in self.sizes}) < 2:
+            return "the noise leaves open whether energy changes"
+        return "energy depends on the size: " + ", ".join(f"{verdict} at {size}" for size, verdict in self.sizes)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as findings quote it."""
@@ -125,16 +139,18 @@ def quoted(page: Path) -> dict[str, Any] | None:
 
 def section(page: Path) -> str:
     """The evidence as a section of the page, one line a proof and device; empty without evidence."""
-    lines = [f"- {entry.proof}, {entry.device}: {entry.words}." for entry in entries(page) if entry.words]
+    lines = [f"- {entry.proof}: {entry.words}." for entry in entries(page) if entry.words]
     return "\n## Evidence\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def level(declared: Level, page: Path) -> Level:
     """The level that the evidence leaves a rule: it can only lower what the check declares.
 
-    A rule whose page claims memory is judged by the live peak, not by joules.
+    A rule whose page claims memory is judged by the live peak, not by joules. Where the energy of a proof is known,
+    mere counts of it from other devices no longer speak for the rule.
     """
-    found = entries(page)
+    known = {entry.proof for entry in entries(page) if entry.verdict in _KNOWN}
+    found = [entry for entry in entries(page) if entry.verdict in _KNOWN or entry.proof not in known]
     if not found:
         return declared
     left = min((_supported(entry) for entry in found), key=LEVELS.index)
@@ -150,6 +166,8 @@ def _supported(entry: Entry) -> Level:
             return "advice"
         case "no-effect":
             return "warning" if memory else "info"
+        case "invalid-outputs":
+            return "info"
     return "warning" if entry.lowers else "info"
 
 
@@ -176,6 +194,7 @@ def _entry(stored: dict[str, Any], proof: Case) -> Entry:
         counter=proof.counter,
         counted=counted,
         prices=prices,
+        sizes=tuple((size["size"], size["verdict"]) for size in sizes),
     )
 
 

@@ -78,7 +78,7 @@ def test_a_count_is_called_a_count(tmp_path: Path) -> None:
     path = page(tmp_path)
     stored(path, entry(path, live_peak=125))
     (found,) = evidence.entries(path)
-    assert found.words == "counted, not measured in joules: 0.12× live peak memory"
+    assert found.words == "counted on x86_64 CPU, not measured in joules: 0.12× live peak memory"
     assert evidence.level("warning", path) == "warning"
 
 
@@ -101,7 +101,7 @@ def test_a_saving_names_device_ratio_and_interval(tmp_path: Path) -> None:
         ("operations", "cannot-tell", (1.0, 0.8, 1.2), {}, "info"),
         ("operations", "not-measured", None, {"operations": 5}, "warning"),
         ("operations", "not-measured", None, {"operations": 49}, "info"),
-        ("operations", "invalid-outputs", None, {}, "info"),
+        ("operations", "invalid-outputs", None, {"operations": 5}, "info"),
     ],
 )
 def test_evidence_can_only_lower_a_level(
@@ -111,6 +111,41 @@ def test_evidence_can_only_lower_a_level(
     stored(path, entry(path, verdict, ratio, **clean))
     assert evidence.level("warning", path) == wanted
     assert evidence.level("advice", path) == "advice"
+
+
+@pytest.mark.parametrize(
+    ("counter", "verdict", "ratio", "wanted"),
+    [
+        ("operations", "no-effect", (1.0, 0.99, 1.01), "info"),
+        ("operations", "costs", (1.2, 1.1, 1.3), "advice"),
+        ("operations", "cannot-tell", (1.0, 0.8, 1.2), "warning"),
+        ("live peak", "no-effect", (1.0, 0.99, 1.01), "warning"),
+    ],
+)
+def test_counts_do_not_speak_against_joules(
+    tmp_path: Path, counter: str, verdict: str, ratio: tuple[float, float, float], wanted: str
+) -> None:
+    path = page(tmp_path, counter)
+    stored(path, entry(path, operations=5, live_peak=100), entry(path, verdict, ratio, operations=5, live_peak=100))
+    assert evidence.level("warning", path) == wanted
+
+
+def test_sizes_that_disagree_are_no_noise(tmp_path: Path) -> None:
+    path = page(tmp_path, "operations")
+    mixed = entry(path, "cannot-tell", (0.9, 0.7, 1.01), operations=5)
+    mixed["sizes"][0]["verdict"], mixed["sizes"][1]["verdict"] = "saves", "no-effect"
+    stored(path, mixed)
+    (found,) = evidence.entries(path)
+    assert found.words == (
+        "measured on NVIDIA H200: energy depends on the size: saves at 8, no-effect at 32; 0.1× operations"
+    )
+
+
+def test_a_rewrite_with_other_results_claims_nothing(tmp_path: Path) -> None:
+    path = page(tmp_path, "operations")
+    stored(path, entry(path, "invalid-outputs", operations=5))
+    (found,) = evidence.entries(path)
+    assert "×" not in found.words and "other results" in found.words
 
 
 def test_an_honest_null_is_said(tmp_path: Path) -> None:
