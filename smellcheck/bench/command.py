@@ -10,8 +10,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from . import record
 from .session import Session, Target
 from .trial import CONFIRM, SCREEN, Protocol
+
+#: The first with counters of FLOPs and storages that can be told apart.
+OLDEST_TORCH = (2, 1)
 
 
 def run(
@@ -23,11 +27,16 @@ def run(
     again: bool = False,
 ) -> int:
     """Runs the bench and prints its progress. Exit 0 when everything is done, 3 when the time limit came first."""
-    from .devices import NoDevice, choose, meter_of
-    from .probe import probe
+    begun = time.monotonic()
 
     def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
+
+    if (reason := _unfit_torch()) is not None:
+        tell(f"error: {reason}")
+        return 2
+    from .devices import NoDevice, choose, meter_of
+    from .probe import probe
 
     try:
         devices = choose(device)
@@ -37,8 +46,14 @@ def run(
     finished = True
     for place in devices:
         with ExitStack() as stack:
-            session = Session(place, protocol, None, time.perf_counter, tell, time_limit or math.inf)
-            session.probe = found = probe(place.torch) if place.kind == "cuda" else None
+            limit = (time_limit or math.inf) - (time.monotonic() - begun)
+            session = Session(place, protocol, None, time.perf_counter, tell, limit)
+            found = None
+            if place.kind == "cuda":
+                files = [(target.file, target.rule) for target in targets]
+                named = {"kind": place.kind, "name": place.name}
+                found = record.recent_probe(files, named) or probe(place.torch)
+            session.probe = found
             meter, reason = meter_of(place, found["trusted"] if found else None)
             if found is not None and found["trusted"] is None:
                 meter, reason = None, "; ".join(found["reasons"])
@@ -47,6 +62,16 @@ def run(
             session.meter = stack.enter_context(meter) if meter is not None else None
             finished = session.run(targets, again=again) and finished
     return 0 if finished else 3
+
+
+def _unfit_torch() -> str | None:
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return f"{sys.executable} cannot import torch: {error}"
+    numbers = tuple(int(number) for number in torch.__version__.split(".")[:2])
+    oldest = ".".join(map(str, OLDEST_TORCH))
+    return None if numbers >= OLDEST_TORCH else f"torch {torch.__version__} is too old, {oldest} is the least"
 
 
 def targets(pages: Iterable[Path], out: Path | None) -> list[Target]:

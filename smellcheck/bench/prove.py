@@ -190,9 +190,8 @@ def _project_of(script: Path) -> Path:
 
 
 def _meters() -> Opened:
-    # Nobody has probed this machine: the summed power is right on all that are known, the counter is not.
-    opened = open_meters("cuda", INTEGRAL)
-    return opened if opened.meters else open_meters("cuda")
+    # Power summed up is right on every board that is known; the counter is not, and without a probe nobody can tell.
+    return open_meters("cuda", INTEGRAL)
 
 
 def _affordable(asked: Asked, pair_s: float) -> int:

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,6 +78,16 @@ def environment() -> dict[str, Any]:
 def now() -> str:
     """The time of recording, to the second, UTC."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def recent_probe(files: Iterable[tuple[Path, str]], device: Mapping[str, str]) -> dict[str, Any] | None:
+    """What a probe of this device said within the last hour, as the evidence in these files of rules has it."""
+    for path, rule in files:
+        for one in read(path, rule)["entries"]:
+            same = one["device"] == device and one["environment"] == environment()
+            if same and one["probe"] is not None and recent(one["recorded_at"]):
+                return dict(one["probe"])
+    return None
 
 
 def recent(recorded_at: str, seconds: float = 3600.0) -> bool:

@@ -12,11 +12,14 @@ from typing import Any
 from ..evidence import COUNTERS, TRANSFERS, counted_ratio
 from ..page import Case, read_page
 from . import record
-from .controls import CONTRADICTED, CONTROLS, EXPECTED
+from .controls import CONTRADICTED, CONTROLS, EQUAL, EXPECTED
 from .meter import Clock, Meter
 from .trial import PROTOCOL_VERSION, Protocol, Trial, run
 from .verdict import SMALLEST_EFFECT
 from .workload import build, difference, fingerprint
+
+#: What a trial takes with everything around it, in terms of the trial alone.
+_AROUND = 1.25
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,15 @@ class Session:
         if known is not None:
             return known
         # Tracing makes Python a hundred times slower: only where its instructions are what the page claims.
-        stepped = proof.counter == "python instructions"
-        found = {
-            arm: count(build(proof, arm, self.device.torch, size), self.device.torch, instructions=stepped).to_json()
-            for arm in ("smelly", "clean")
-        }
+        stepped, place = proof.counter == "python instructions", self.device.torch
+        try:
+            found = {
+                arm: count(build(proof, arm, place, size), place, instructions=stepped).to_json()
+                for arm in ("smelly", "clean")
+            }
+        except Exception as error:  # with a torch that hooks in otherwise, energy can be metered all the same
+            self.tell(f"{proof.title}: not counted: {type(error).__name__}: {error}")
+            return {"smelly": {}, "clean": {}}
         self.counted[fingerprint(proof, PROTOCOL_VERSION), size] = found
         return found
 
@@ -138,7 +145,10 @@ class Session:
     def trusted(self) -> bool:
         """Whether no control contradicts what is known of it: otherwise no number of this run is one."""
         found = {title: one["verdict"] for title, one in (self.control or {}).items()}
-        return not any(verdict in CONTRADICTED[title] for title, verdict in found.items() if title in CONTRADICTED)
+        if any(verdict in CONTRADICTED[title] for title, verdict in found.items() if title in CONTRADICTED):
+            return False
+        low, high = ((self.control or {}).get(EQUAL.title, {}).get("energy") or {}).get("interval", (1.0, 1.0))
+        return found.get(EQUAL.title) != "cannot-tell" or bool(low <= 1 <= high)
 
     def run(self, targets: Iterable[Target], *, again: bool = False) -> bool:
         """Counts every proof, then measures them, greatest expected effect first. Whether all of them are done."""
@@ -160,16 +170,26 @@ class Session:
         if self.meter is None:
             return True
         if self.control is None and known:
-            if self.left() < len(CONTROLS) * self.protocol.seconds:
+            if self.left() < self._takes(len(CONTROLS)):
                 self.tell("the time limit is reached before the controls")
                 return False
             self.run_controls()
+            if not self.trusted:
+                self.tell("a control contradicts what is known of it: all of them once more")
+                self.run_controls()
+            if not self.trusted:
+                self.tell("a control contradicts it again: nothing is measured on this machine as it is now")
+                return False
         for _, target, proof in sorted(known, key=lambda one: one[0]):
-            if self.left() < len(proof.sizes) * self.protocol.seconds:
+            if self.left() < self._takes(len(proof.sizes)):
                 self.tell("the time limit is reached; the same command goes on from here")
                 return False
             self._kept(target, proof, measured=True)
         return True
+
+    def _takes(self, trials: int) -> float:
+        """Seconds for some trials, and for what is set up and compared around them."""
+        return _AROUND * trials * self.protocol.seconds
 
     def _remember(self, target: Target) -> None:
         """Takes over what an earlier run on this device has counted, and the controls of the last hour."""
@@ -177,8 +197,9 @@ class Session:
             if one["device"] != {"kind": self.device.kind, "name": self.device.name}:
                 continue
             if one["environment"] == record.environment():
-                self.counted |= {(one["hash"], size["size"]): size["counts"] for size in one["sizes"]}
-                if one["control"] is not None and record.recent(one["recorded_at"]):
+                counted = {(one["hash"], size["size"]): size["counts"] for size in one["sizes"]}
+                self.counted |= {key: counts for key, counts in counted.items() if all(counts.values())}
+                if one["control"] is not None and one["verdict"] != "invalid-run" and record.recent(one["recorded_at"]):
                     self.control = one["control"]
 
     def concerns(self, proof: Case) -> bool:
@@ -196,7 +217,7 @@ class Session:
         return any(
             record.same_place(one, wanted)
             and one["hash"] == fingerprint(proof, PROTOCOL_VERSION)
-            and (self.meter is None or one["verdict"] != "not-measured")
+            and (self.meter is None or one["verdict"] not in ("not-measured", "invalid-run"))
             for one in record.read(target.file, target.rule)["entries"]
         )
 
