@@ -152,6 +152,7 @@ class Session:
 
     def run(self, targets: Iterable[Target], *, again: bool = False) -> bool:
         """Counts every proof, then measures them, greatest expected effect first. Whether all of them are done."""
+        targets = list(targets)
         todo = [
             (target, proof)
             for target in targets
@@ -159,7 +160,8 @@ class Session:
             if (again or not self.done(target, proof)) and self.concerns(proof)
         ]
         known: list[tuple[float, Target, Case]] = []
-        for target, _ in todo:
+        # What is done knows the controls, too.
+        for target in targets:
             self._remember(target)
         for target, proof in todo:
             if self.left() <= 0:

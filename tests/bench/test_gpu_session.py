@@ -148,7 +148,10 @@ def test_the_command_keeps_its_limit_and_goes_on(
     assert machine.clock() - begun <= 300
     assert machine.probes == 1
     assert "two equal arms" not in said and "much-waste" not in said
-    assert verdicts(out) == {"much_waste": "saves", "some_waste": "saves", "no_waste": "no-effect"}
+    found = verdicts(out)
+    # The counter moves every 100 ms, so that a window of two and a half seconds is some per cent uncertain.
+    assert found.pop("no_waste") in ("no-effect", "cannot-tell")
+    assert found == {"much_waste": "saves", "some_waste": "saves"}
     begun = machine.clock()
     assert machine.bench(pages, out, 300, capsys)[0] == 0
     assert machine.clock() == begun
