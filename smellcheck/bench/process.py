@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -87,7 +88,7 @@ def _measure(program: Program, place: Path, meters: Sequence[Meter]) -> Ran:
         after = [meter.read() for meter in meters]
     outputs = {"standard output": printed.read_bytes()}
     for path in program.compare:
-        outputs |= _read(place / program.directory / path, str(path))
+        outputs |= contents(place / program.directory / path, str(path))
     return Ran(
         code=process.returncode,
         wall_s=wall,
@@ -148,7 +149,7 @@ print("\\n".join(paths))
 def module_paths(python: str, project: Path) -> tuple[Path, ...]:
     """The directories inside `project` that an interpreter looks for modules in, relative to it.
 
-    A package that is installed in place under another name than its folder's is not among them.
+    A package that is installed in place under another name than its folder's is not among them: see `strays`.
     """
     try:
         told = subprocess.run([python, "-c", _ASKS_PATHS], capture_output=True, text=True, check=True).stdout
@@ -159,7 +160,48 @@ def module_paths(python: str, project: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(path for path in inside if LEFT_OUT.isdisjoint(path.parts)))
 
 
-def _read(path: Path, shown: str) -> dict[str, bytes]:
+#: Where every module that could be the project's would come from; nothing of it is imported.
+_ASKS_MODULES = """
+import importlib.metadata, importlib.util, json, sys
+names = set(json.load(sys.stdin))
+for finder in sys.meta_path:
+    module = sys.modules.get(getattr(finder, "__module__", None))
+    names.update(getattr(module, "MAPPING", {}))
+    names.update(name.partition(".")[0] for name in getattr(finder, "known_source_files", {}))
+for name in names:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        continue
+    for place in (spec.submodule_search_locations or [spec.origin or ""]) if spec else []:
+        print(name, place, sep="\\t")
+"""
+
+
+def strays(program: Program, copy: Path, project: Path) -> dict[str, Path]:
+    """Modules that runs in the copy would fetch from the project itself, and where they lie, relative to it."""
+    found = [path for path in project.rglob("*.py") if LEFT_OUT.isdisjoint(path.relative_to(project).parts)]
+    names = {path.parent.name if path.stem == "__init__" else path.stem for path in found}
+    told = subprocess.run(
+        [program.command[0], "-c", _ASKS_MODULES],
+        input=json.dumps(sorted(name for name in names if name.isidentifier())),
+        cwd=copy / program.directory,
+        env=_environment(program, copy),
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    pairs = (line.partition("\t") for line in told.splitlines())
+    places = ((name, Path(place).resolve()) for name, _, place in pairs if place)
+    return {
+        name: place.relative_to(project)
+        for name, place in places
+        if place.is_relative_to(project) and LEFT_OUT.isdisjoint(place.relative_to(project).parts)
+    }
+
+
+def contents(path: Path, shown: str = "") -> dict[str, bytes]:
+    """The bytes of a file, or of all files below a directory; nothing where there is neither."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         return {f"{shown}/{file.relative_to(path).as_posix()}": file.read_bytes() for file in files}

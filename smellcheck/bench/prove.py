@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .meter import Meter, Opened, open_meters
 from .nvml import INTEGRAL
-from .process import Program, Ran, RunError, copy_project, difference, module_paths, run
+from .process import Program, Ran, RunError, contents, copy_project, difference, module_paths, run, strays
 
 if TYPE_CHECKING:
     from ..selection import Layer
@@ -78,8 +78,19 @@ def prove(asked: Asked, selectors: Layer, tell: Tell, opened: Opened | None = No
         fixed = _fix(mended, asked.unsafe, selectors)
         if not fixed:
             return Proof({})
+        _refuse_strays(program, original, mended, project)
         opened = opened or _meters()
         return _race(asked, program, (original, mended), Path(scratch, "run"), fixed, opened, tell)
+
+
+def _refuse_strays(program: Program, original: Path, mended: Path, project: Path) -> None:
+    """Raise `RunError` where the fixes are in modules that the runs would not take from the copy."""
+    for name, place in strays(program, mended, project).items():
+        if contents(original / place) != contents(mended / place):
+            raise RunError(
+                f"`{name}` is installed in place, so that every run imports it from {project / place}, without the "
+                "fixes: use an interpreter (--python) where it is not, or fix other files (--select, --project)"
+            )
 
 
 @contextmanager

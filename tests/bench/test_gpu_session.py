@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -14,9 +15,11 @@ import pytest
 from smellcheck.bench.replay import FakeClock
 from smellcheck.page import Case
 
-from .board import Board
-
 pytest.importorskip("torch")
+_spec = importlib.util.spec_from_file_location("board", Path(__file__).with_name("board.py"))
+assert _spec is not None and _spec.loader is not None
+board_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(board_module)
 
 PAGE = """# Waste
 
@@ -57,7 +60,7 @@ class Machine:
 
         self.clock, self.probes, self.controls = FakeClock(1000.0), 0, controls
         self.lines: list[str] = []
-        monkeypatch.setitem(sys.modules, "pynvml", Board(self.clock))
+        monkeypatch.setitem(sys.modules, "pynvml", board_module.Board(self.clock))
         time = SimpleNamespace(monotonic=self.clock, perf_counter=self.clock)
         monkeypatch.setattr(command, "time", time)
         monkeypatch.setattr(session, "time", time)

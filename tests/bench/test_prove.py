@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from smellcheck.bench.meter import Opened
 from smellcheck.bench.process import Program, Ran, RunError, difference, module_paths, run
-from smellcheck.bench.prove import Asked, Proof, _race, prove
+from smellcheck.bench.prove import Asked, Proof, _fix, _race, prove
 from smellcheck.bench.replay import FakeClock, Replay
 from smellcheck.bench.verdict_words import data_of, told, verdict_of
 from smellcheck.selection import Layer
@@ -222,3 +223,56 @@ def test_a_package_installed_in_place_comes_from_the_copy(tmp_path: Path) -> Non
     python.write_text(f'#!/bin/sh\nPYTHONPATH={hook} exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     assert module_paths(str(python), project) == (Path("lib"),)
+
+
+def test_fixes_that_no_run_would_import_are_not_judged(project: Path, tmp_path: Path) -> None:
+    """As where a package is installed in place under another name: no path leads to its copy."""
+    hook, lib = tmp_path / "hook", project / "lib"
+    hook.mkdir()
+    lib.mkdir()
+    (lib / "__init__.py").write_text("")
+    (lib / "inner.py").write_text(SCRIPT)
+    (project / "infer.py").write_text("import nets\nprint(nets.__file__)\n")
+    (hook / "sitecustomize.py").write_text("import sys, finder\nsys.meta_path.append(finder.Finder)\n")
+    (hook / "finder.py").write_text(
+        "import importlib.util\n"
+        f"MAPPING = {{'nets': {str(lib)!r}}}\n"
+        "class Finder:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name in MAPPING:\n"
+        "            return importlib.util.spec_from_file_location(name, MAPPING[name] + '/__init__.py',\n"
+        "                submodule_search_locations=[MAPPING[name]])\n"
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={hook}:$PYTHONPATH exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with pytest.raises(RunError, match=r"`nets` is installed in place.*lib, without the fixes"):
+        prove(Asked(Path("infer.py"), python=str(python)), Layer(), print)
+
+
+PROGRAMS = Path(__file__).parents[2] / "docs" / "prove"
+
+
+def test_what_the_programs_of_the_docs_are_fixed_by(tmp_path: Path) -> None:
+    """No more and no less than what the page about measuring shows."""
+    shutil.copytree(PROGRAMS, tmp_path / "programs")
+    fixed = {folder.name: _fix(folder, True, Layer()) for folder in sorted((tmp_path / "programs").iterdir())}
+    assert fixed == {
+        "accuracy": {"missing-no-grad": 1},
+        "finetune": {"unfrozen-backbone": 1},
+        "label": {"missing-no-grad": 1, "unbatched-inference": 1},
+        "ratings": {"float64-tensor": 3},
+        "search": {"encode-in-loop": 1},
+    }
+
+
+def test_a_program_of_the_docs_from_beginning_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(PROGRAMS / "accuracy")
+    before = tree(PROGRAMS)
+    proof = prove(Asked(Path("train.py"), ("2",), project=Path(), pairs=3), Layer(), print)
+    assert proof.differs is None
+    assert len(proof.pairs) == 3
+    assert verdict_of(proof) in ("saves", "costs", "no-effect", "cannot-tell")
+    assert told(proof).splitlines()[1] == "  fixes: missing-no-grad 1"
+    assert tree(PROGRAMS) == before
