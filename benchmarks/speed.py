@@ -70,6 +70,11 @@ def serve(pipe: Connection, work: Work) -> None:
     """Do the work on the files that come in, and say what they cost."""
 
     def body() -> None:
+        if work is not parse:
+            from smellcheck.pool import collect_rarely
+
+            # What a worker of a whole run does.
+            collect_rarely()
         work(Path("warm.py"), "import torch\n\nx = torch.zeros(1)\n")
         spent, found = 0.0, 0
         while (paths := pipe.recv()) is not None:

@@ -117,7 +117,7 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
         if rule.name in broken:
             return
         try:
-            found.extend((rule, smell) for smell in rule.check(node, file))
+            found.extend([(rule, smell) for smell in rule.check(node, file)])
         except RecursionError:
             raise
         except Exception as error:
@@ -135,7 +135,10 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
     for rule in rules:
         for callee in rule.calls:
             by_callee.setdefault(callee, []).append(rule)
-        if not rule.calls:
+        if rule.methods:
+            for call in file.calls.named(rule.methods):
+                ask(rule, call)
+        elif not rule.calls:
             for node in list(file.all(*rule.nodes)):
                 ask(rule, node)
     if by_callee:

@@ -223,7 +223,9 @@ def _deletion(comment: Comment, lines: Lines, start: int, end: int) -> TextEdit:
     text, opening, closing = lines.text, comment.start, comment.start + len(comment.text)
     if comment.own and (start, end) == (opening, closing):
         above = text[lines.starts[comment.line - 2] : lines.starts[comment.line - 1]] if comment.line > 1 else ""
-        if above.rstrip().endswith("\\"):
+        # Behind a hash a backslash continues nothing.
+        commented = any(other.line == comment.line - 1 for other in lines.comments)
+        if above.rstrip().endswith("\\") and not commented:
             # A statement that is continued to nothing but the comment ends where it did.
             code = above.rstrip()[:-1].rstrip()
             return TextEdit(lines.starts[comment.line - 2] + len(code), closing, "")

@@ -223,6 +223,12 @@ def _set_alarm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
+def collect_rarely() -> None:
+    """Have the process look for garbage less often: what a tree is made of lives for one file, and is freed with it."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def _serve(pipe: connection.Connection[Any, Any], inherited: list[Any], work: Callable[[T], R]) -> None:
     # Ctrl-C reaches the whole group: the parent decides, and what is being written is written to its end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -237,9 +243,7 @@ def _serve(pipe: connection.Connection[Any, Any], inherited: list[Any], work: Ca
                 _set_alarm(0)
                 yield at, result
 
-    # What a tree is made of lives for one file: to look for garbage in it again and again is in vain.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collect_rarely()
 
     def body() -> None:
         with suppress(EOFError, OSError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .edits import common_end, common_start
-from .facts.nodes import parse
+from .facts.construction import parse
 from .facts.reader import Reader
 from .facts.spans import Span, spans, spans_within
 from .facts.tree import descend

@@ -57,6 +57,8 @@ class Rule:
     nodes: tuple[type[cst.CSTNode], ...]
     #: Fully qualified callees; when given, only calls of these are passed.
     calls: frozenset[str]
+    #: Last names of functions and methods; when given, only calls of something so named are passed.
+    methods: frozenset[str]
     triggers: Triggers
     path: Path
 
@@ -71,17 +73,21 @@ def rule(
     imports: str,
     practice: Practice,
     calls: str | tuple[str, ...] = (),
+    methods: str = "",
     words: str | tuple[str, ...] = (),
     level: Level = "warning",
     preview: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a generator function `check(node: NodeType, file: File)` a rule.
 
+    `calls` narrows it to the calls of one function, or of several, by their full names; `methods` to the calls of
+    whatever is called by one of these last names, separated by spaces: `x.cpu()` and `cpu()` for `cpu`. Both cost
+    nothing in a file without such a call.
     `imports` names the frameworks, separated by spaces, of which a file must mention at least one. `words` may name
     more that a file must contain to smell, so that others need not be parsed: alternatives separated by spaces,
     several groups of them in a tuple. A file that only binds data is never shown to a rule.
 
-    Raises `TypeError` when the function's first parameter has no node type as annotation.
+    Raises `TypeError` when the function's first parameter has no node type as annotation, or one too many is given.
     """
 
     def decorate(check: Check) -> Rule:
@@ -89,8 +95,11 @@ def rule(
         family, _, stem = module.rpartition(".")
         path = Path(check.__code__.co_filename)
         callees = frozenset((calls,) if isinstance(calls, str) else calls)
+        if callees and methods:
+            raise TypeError(f"{path}: `calls` and `methods` exclude each other")
         # Whatever a name is imported as, its last part stands in the text.
-        named = (" ".join(callee.rpartition(".")[2] for callee in callees),) if callees else ()
+        last = methods or " ".join(callee.rpartition(".")[2] for callee in callees)
+        named = (last,) if last else ()
         return Rule(
             name=stem.replace("_", "-"),
             family=family.rpartition(".")[2],
@@ -101,6 +110,7 @@ def rule(
             check=check,
             nodes=_subscription(check),
             calls=callees,
+            methods=frozenset(methods.split()),
             triggers=Triggers(
                 frozenset(imports.split()), groups((*named, *((words,) if isinstance(words, str) else words)))
             ),

@@ -36,8 +36,14 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     name = file.name(call.func)
     if name not in _MAKERS and not _FACTORIES.match(name or "") and not is_double(call):
         return
-    if file.matches(_SCIENCE) or file.context.in_test(call):
+    if file.context.in_test(call):
         return
+    # Last, for it reads the whole file.
+    yield from (smell for smell in seen(call, name, file) if not file.matches(_SCIENCE))
+
+
+def seen(call: cst.Call, name: str | None, file: File) -> Iterator[Smell]:
+    """The smell of one call, whatever the file computes."""
     if name in _MAKERS and file.argument(call, "dtype", 1) is None and call.args and not call.args[0].star:
         array = call.args[0].value
         wide = file.dtypes.float64_array(array) or (file.dtypes.from_frame(array) and narrowed_late(call, file))

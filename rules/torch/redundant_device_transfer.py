@@ -12,7 +12,7 @@ _CASTS = {"float", "long", "half", "double", "int", "squeeze", "unsqueeze", "vie
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 
-@rule(imports="torch", words=("to cpu cuda", "for while"), practice="hardware")
+@rule(imports="torch", methods="to cpu cuda", words="for while", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     device = file.moves.destination(call)
     if device is None or file.context.in_test(call):

@@ -9,7 +9,7 @@ import libcst as cst
 
 from .evidence import Evidence
 from .kinds import PENDING, Kind, Value, join
-from .tree import children
+from .tree import Tree
 
 if TYPE_CHECKING:
     from ..file import File
@@ -44,7 +44,7 @@ class Attributes:
         found: list[cst.CSTNode] = []
         for cls in self._file.calls.bases(owner):
             if cls not in self._assigned:
-                self._assigned[cls] = _assigned_in(cls)
+                self._assigned[cls] = _assigned_in(cls, self._file.tree)
             found += self._assigned[cls].get(name, [])
         return found
 
@@ -85,14 +85,10 @@ def _part(inner: Value, name: str) -> Value | None:
     return None
 
 
-def _assigned_in(cls: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
-    """What a class assigns to the attributes of `self`, by their names."""
+def _assigned_in(cls: cst.ClassDef, tree: Tree) -> dict[str, list[cst.CSTNode]]:
+    """What a class assigns to the attributes of `self`, by their names; what a class inside it does is its own."""
     found: dict[str, list[cst.CSTNode]] = {}
-    stack: list[cst.CSTNode] = [cls.body]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, cst.ClassDef):
-            continue
+    for node in reversed(_assignments(cls, tree)):
         match node:
             case cst.Assign():
                 for target in node.targets:
@@ -104,8 +100,17 @@ def _assigned_in(cls: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
             case cst.AnnAssign(target=cst.Attribute(value=cst.Name(value="self"), attr=cst.Name(value=name))):
                 if node.value is not None:
                     found.setdefault(name, []).append(node.value)
-        stack.extend(children(node))
     return found
+
+
+def _assignments(cls: cst.ClassDef, tree: Tree) -> list[cst.Assign | cst.AnnAssign]:
+    order = tree.order
+    inner = [(order[one], tree.end(one)) for one in tree.of_type(cst.ClassDef, cls.body)]
+    every: list[cst.Assign | cst.AnnAssign] = [*tree.of_type(cst.Assign, cls.body)]
+    annotated = tree.of_type(cst.AnnAssign, cls.body)
+    if annotated:
+        every = sorted([*every, *annotated], key=order.__getitem__)
+    return [node for node in every if not any(first < order[node] < behind for first, behind in inner)]
 
 
 def _unpacked(

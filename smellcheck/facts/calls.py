@@ -7,7 +7,7 @@ from functools import cached_property
 import libcst as cst
 
 from .scopes import Definition, Scopes
-from .tree import Tree, descend
+from .tree import Tree
 
 
 class Calls:
@@ -17,6 +17,7 @@ class Calls:
         self._tree = tree
         self._scopes = scopes
         self._own: dict[cst.CSTNode, list[cst.CSTNode]] = {}
+        self._own_calls: dict[cst.CSTNode, list[cst.Call]] = {}
 
     @cached_property
     def _by_last_name(self) -> dict[str, list[cst.Call]]:
@@ -27,6 +28,11 @@ class Calls:
                 case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
                     found.setdefault(name, []).append(node)
         return found
+
+    def named(self, last: frozenset[str]) -> list[cst.Call]:
+        """The calls in the file whose function or method has one of these names as its last, in order."""
+        found = [call for name in last for call in self._by_last_name.get(name, ())]
+        return sorted(found, key=self._tree.order.__getitem__)
 
     @cached_property
     def _mentions(self) -> dict[str, list[cst.CSTNode]]:
@@ -126,9 +132,14 @@ class Calls:
     def own_nodes(self, function: cst.CSTNode) -> list[cst.CSTNode]:
         """What a function's body contains, bodies of nested functions and classes left out."""
         if function not in self._own:
-            body = function.body if isinstance(function, cst.FunctionDef | cst.ClassDef) else function
-            self._own[function] = list(descend(body, into_functions=False))
+            self._own[function] = self._tree.own(_body(function))
         return self._own[function]
+
+    def own_calls(self, function: cst.CSTNode) -> list[cst.Call]:
+        """The calls among what a function's body contains."""
+        if function not in self._own_calls:
+            self._own_calls[function] = self._tree.own_of_type(cst.Call, _body(function))
+        return self._own_calls[function]
 
     def argument_of(self, call: cst.Call, function: cst.FunctionDef, parameter: Definition) -> cst.CSTNode | None:
         """The expression that a call passes for a parameter; `None` when stars or defaults hide it."""
@@ -144,3 +155,7 @@ class Calls:
             elif index < len(names) and names[index] == parameter.name:
                 return arg.value
         return None
+
+
+def _body(node: cst.CSTNode) -> cst.CSTNode:
+    return node.body if isinstance(node, cst.FunctionDef | cst.ClassDef) else node

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from .scopes import Definition, Scope, bindings
-from .tree import children, descend
+from .tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,13 +24,15 @@ class Reaching:
     definition inside it too: more than may really reach, never less.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, scope: Scope, tree: Tree) -> None:
+        self._tree = tree
         self._uses: dict[cst.CSTNode, Defs] = {}
         self._by_node: dict[cst.CSTNode, list[Definition]] = {}
         for definitions in scope.bindings.values():
             for definition in definitions:
                 self._by_node.setdefault(definition.node, []).append(definition)
+        #: Where in the file the scope itself binds something, not a function inside it that says `global`.
+        self._places = self._bound_in(scope.node)
         env: Env = {}
         for definitions in scope.bindings.values():
             for definition in definitions:
@@ -78,8 +81,7 @@ class Reaching:
                 ends: list[Env | None] = [env]
                 for case in node.cases:
                     inner = dict(env)
-                    for below in descend(case.pattern):
-                        self._bind(below, inner)
+                    self._bind_all(case.pattern, inner)
                     ends.append(self._statement(case.body, inner))
                 return _join(*ends)
             case cst.FunctionDef() | cst.ClassDef():
@@ -92,14 +94,13 @@ class Reaching:
             case cst.Break() | cst.Continue():
                 return None
         self._read(node, env)
-        for below in descend(node, into_functions=False):
-            self._bind(below, env)
+        self._bind_all(node, env)
         return env
 
     def _header(self, node: cst.FunctionDef | cst.ClassDef, env: Env) -> None:
-        for child in children(node):
-            if child is not node.body:
-                self._read(child, env)
+        order, end = self._tree.order, self._tree.end
+        self._read_between(order[node], order[node.body], env)
+        self._read_between(end(node.body), end(node), env)
 
     def _loop(self, node: cst.For | cst.While, env: Env) -> Env:
         if isinstance(node, cst.For):
@@ -138,12 +139,33 @@ class Reaching:
         """`env` with every definition below `nodes` added to what may reach."""
         wide = dict(env)
         for node in nodes:
-            for below in descend(node, into_functions=False):
-                for definition in self._by_node.get(below, ()):
+            for below in self._binding(node):
+                for definition in self._by_node[below]:
                     have = wide.get(definition.name, ())
                     if definition not in have:
                         wide[definition.name] = (*have, definition)
         return wide
+
+    def _bound_in(self, node: cst.CSTNode) -> list[int]:
+        order = self._tree.order
+        first, behind = order[node], self._tree.end(node)
+        places = sorted(place for place in (order[bound] for bound in self._by_node) if first <= place < behind)
+        for start, end in self._tree.nested(node):
+            # A function is bound where it stands; what is inside it is bound there.
+            del places[bisect_right(places, start) : bisect_left(places, end)]
+        return places
+
+    def _binding(self, node: cst.CSTNode) -> list[cst.CSTNode]:
+        """What binds something in this scope among a node and all below it."""
+        places, nodes = self._places, self._tree.nodes
+        first = bisect_left(places, self._tree.order[node])
+        if first == len(places):
+            return []
+        return [nodes[place] for place in places[first : bisect_left(places, self._tree.end(node), first)]]
+
+    def _bind_all(self, node: cst.CSTNode, env: Env) -> None:
+        for below in self._binding(node):
+            self._bind(below, env)
 
     def _bind(self, node: cst.CSTNode, env: Env) -> None:
         for definition in self._by_node.get(node, ()):
@@ -156,15 +178,13 @@ class Reaching:
                 env[definition.name] = (definition,)
 
     def _read(self, node: cst.CSTNode, env: Env) -> None:
-        stack = [node]
-        while stack:
-            current = stack.pop()
-            if isinstance(current, cst.Name):
-                self._uses[current] = env.get(current.value, ())
-            elif isinstance(current, cst.Attribute | cst.Arg):
-                stack.append(current.value)
-                continue
-            stack.extend(children(current))
+        self._read_between(self._tree.order[node], self._tree.end(node), env)
+
+    def _read_between(self, first: int, behind: int, env: Env) -> None:
+        places, names = self._tree.variables
+        begin = bisect_left(places, first)
+        for name in names[begin : bisect_left(places, behind, begin)]:
+            self._uses[name] = env.get(name.value, ())
 
 
 def _join(*envs: Env | None) -> Env | None:
@@ -173,11 +193,14 @@ def _join(*envs: Env | None) -> Env | None:
         return None
     if len(live) == 1:
         return live[0]
-    joined: Env = {}
-    for env in live:
+    joined = dict(live[0])
+    for env in live[1:]:
         for name, definitions in env.items():
-            have = joined.get(name, ())
-            joined[name] = have + tuple(definition for definition in definitions if definition not in have)
+            have = joined.get(name)
+            if have is None:
+                joined[name] = definitions
+            elif have is not definitions:
+                joined[name] = have + tuple(definition for definition in definitions if definition not in have)
     return joined
 
 

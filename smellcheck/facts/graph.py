@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
-from .tree import descend
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -135,8 +133,8 @@ class Graph:
             return first
         # Twice: what a loop's end taints, its beginning may read.
         for _ in range(2):
-            for node in (below for part in region for below in descend(part, into_functions=False)):
-                if isinstance(node, cst.Name) and node.value in tainted.sure and self._file.reads(node):
+            for node in (below for part in region for below in self._file.tree.own_of_type(cst.Name, part)):
+                if node.value in tainted.sure and self._file.reads(node):
                     if not tainted.reaches(node, self._file.scopes.seen(node)):
                         continue
                     if self.straight_cut(node):
@@ -165,8 +163,8 @@ class Graph:
             return False
         cut = False
         for _ in range(2):
-            for node in (below for part in region for below in descend(part, into_functions=False)):
-                if isinstance(node, cst.Name) and node.value in tainted.sure and self._file.reads(node):
+            for node in (below for part in region for below in self._file.tree.own_of_type(cst.Name, part)):
+                if node.value in tainted.sure and self._file.reads(node):
                     if not tainted.reaches(node, self._file.scopes.seen(node)) or self.looked_at(node):
                         continue
                     if self.straight_cut(node, _DETACH):

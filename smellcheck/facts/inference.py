@@ -29,9 +29,9 @@ class Inference:
 
     def forwards(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The calls of sure modules that stand directly in a function, a statement or the module."""
-        for node in self._file.calls.own_nodes(body):
-            if isinstance(node, cst.Call) and self._file.values.is_module(self.model(node)):
-                yield node
+        for call in self._file.calls.own_calls(body):
+            if self._file.values.is_module(self.model(call)):
+                yield call
 
     @staticmethod
     def model(call: cst.Call) -> cst.BaseExpression:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from .tree import descend
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -29,6 +27,8 @@ _TRAINING_WORDS = re.compile(
     r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)"
     r"|_(attack|saliency|training)$"
 )
+
+_TELLING = frozenset({cst.Call, cst.Attribute, cst.Assign})
 
 
 class Phase:
@@ -57,9 +57,11 @@ class Phase:
 
     def needs_graph(self, nodes: Iterable[cst.CSTNode]) -> bool:
         """Whether any of these pieces of code needs gradients, itself or through one call."""
-        return any(self._needs(below) for node in nodes for below in descend(node))
+        return any(self._needs(below) for node in nodes for below in self._file.tree.below(node))
 
     def _needs(self, node: cst.CSTNode) -> bool:
+        if type(node) not in _TELLING:
+            return False
         match node:
             case cst.Call():
                 return self._call_needs(node)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import libcst as cst
 
-from .nodes import parse
+from .construction import parse
 from .spans import Span, spans
 
 

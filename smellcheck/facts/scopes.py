@@ -43,6 +43,9 @@ ScopeNode = (
 COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _NAMELESS = (*COMPREHENSIONS, cst.Lambda)
 SCOPES = (cst.Module, cst.FunctionDef, cst.Lambda, cst.ClassDef, *COMPREHENSIONS)
+#: Scopes of whose parts some are evaluated around them, and those of which all belong to them.
+_FUNCTIONS: frozenset[type[cst.CSTNode]] = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
+_OPEN: frozenset[type[cst.CSTNode]] = frozenset({cst.Module, *COMPREHENSIONS})
 
 
 @dataclass(eq=False, frozen=True)
@@ -110,14 +113,15 @@ class Scopes:
         parents, named = self._tree.parent, self._is_parameter_name(node)
         child, current = node, parents.get(node)
         while current is not None:
-            if isinstance(current, cst.FunctionDef | cst.ClassDef | cst.Lambda):
-                if child is current.body or (named and isinstance(child, cst.Parameters)):
+            kind = type(current)
+            if kind in _FUNCTIONS:
+                if child is current.body or (named and type(child) is cst.Parameters):  # type: ignore[attr-defined]
                     return self.scope(current)
-            elif isinstance(current, SCOPES):
+            elif kind in _OPEN:
                 return self.scope(current)
             if not named:
                 known = self._around.get(current)
-                if known is not None and type(current) is not cst.Param:
+                if known is not None and kind is not cst.Param:
                     return known
                 trail.append(current)
             child, current = current, parents.get(current)
@@ -125,7 +129,7 @@ class Scopes:
 
     def _is_parameter_name(self, node: cst.CSTNode) -> bool:
         above = self._tree.parent.get(node)
-        return isinstance(node, cst.Param) or (isinstance(above, cst.Param) and above.name is node)
+        return type(node) is cst.Param or (type(above) is cst.Param and above.name is node)
 
     def bound(self, name: str, scope: Scope) -> Scope | None:
         """The scope whose binding a use of `name` in `scope` sees; `None` for builtins and the unknown."""
@@ -188,7 +192,7 @@ class Scopes:
         if scope not in self._flows:
             from .flow import Reaching
 
-            self._flows[scope] = Reaching(scope)
+            self._flows[scope] = Reaching(scope, self._tree)
         return self._flows[scope]
 
     def _make(

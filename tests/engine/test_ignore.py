@@ -398,6 +398,7 @@ def fixed(text: str, *findings: Finding) -> str:
         ("a\r# smellcheck: ignore[idle-gpu]\rx = 1", "a\rx = 1"),
         ("a\n# smellcheck: ignore[idle-gpu]", "a\n"),
         ("x = 1 \\\n  # smellcheck: ignore[idle-gpu]", "x = 1"),
+        ("x = 1  # a \\\n  # smellcheck: ignore[idle-gpu]", "x = 1  # a \\\n"),
         ("a\r\nx = 1 \\\r\n  # smellcheck: ignore[idle-gpu]\r\ny", "a\r\nx = 1\r\ny"),
         ("a\n# smellcheck: file-ignore[idle-gpu]\n\nb", "a\n\nb"),
         ("# noqa # smellcheck: ignore[idle-gpu]\nx = 1\n", "# noqa\nx = 1\n"),

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import importlib
+import pickle
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import libcst as cst
 import pytest
 
-from smellcheck.facts.nodes import parse
+from smellcheck.facts.construction import parse
 from smellcheck.facts.tree import Tree, descend
 
 KINDS = [kind for kind in vars(cst).values() if isinstance(kind, type) and issubclass(kind, cst.CSTNode)]
@@ -50,3 +54,49 @@ def test_fields_hold_nodes_sequences_of_nodes_or_plain_values() -> None:
     assert not below
     walked = set(map(id, descend(parsed := parse(text))))
     assert {id(node) for node in Tree(parsed).order} == walked
+
+
+def test_every_node_that_the_parser_makes_is_what_libcst_would_make_of_it() -> None:
+    script = (
+        "import sys, libcst; from pathlib import Path\n"
+        "for path in sys.argv[1:]: print(repr(libcst.parse_module(Path(path).read_text(encoding='utf-8'))))"
+    )
+    files = sorted(Path(__file__).parents[1].glob("*/test_*.py"))[::25]
+    plain = subprocess.run([sys.executable, "-c", script, *map(str, files)], capture_output=True, check=True).stdout
+    ours = "".join(f"{parse(path.read_text(encoding='utf-8'))!r}\n" for path in files)
+    assert ours.encode() == plain.replace(b"\r\n", b"\n")
+
+
+def test_nodes_stay_frozen_and_can_be_changed_and_copied() -> None:
+    tree = parse(TEXT)
+    name = next(node for node in descend(tree) if isinstance(node, cst.Name))
+    assert type(name) is cst.Name
+    with pytest.raises(AttributeError):
+        name.value = "other"  # type: ignore[misc]
+    assert name.with_changes(value="other").value == "other"
+    assert tree.deep_clone().deep_equals(tree)
+    assert tree.deep_replace(name, cst.Name("other")).code == TEXT.replace("g(", "other(")
+    assert pickle.loads(pickle.dumps(name)).deep_equals(name)
+
+
+def test_another_thread_finds_libcst_while_one_parses() -> None:
+    wrong: list[object] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            if importlib.import_module("libcst") is not cst:
+                wrong.append("another module")
+
+    def work() -> None:
+        if not all(type(descended) is not None for descended in descend(parse(TEXT * 20))):
+            wrong.append("no node")
+
+    threads = [threading.Thread(target=look), *(threading.Thread(target=work) for _ in range(4))]
+    for thread in threads:
+        thread.start()
+    for thread in threads[1:]:
+        thread.join()
+    done.set()
+    threads[0].join()
+    assert not wrong
