@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .finding import Finding, Problem
 from .ignore import Suppressions
-from .sieve import is_active, parses, surely_active
+from .sieve import is_active, parses, surely_active, surely_idle
 from .sieve import wanted as sifted
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def check(
     its own: the findings are the same. A `reader` may remember what it read before.
     """
     wanted = sifted(text, rules, by_words=sieve)
+    if wanted and sieve and surely_idle(text):
+        wanted = []
     if (wanted and sieve and not surely_active(text)) or not parses(text):
         active, error = _looked_at(text, path)
         if error is not None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+")
 _CODE = re.compile(r"^[ \t]*(?:async |def |class |for |while )", re.M)
+#: What a text that does anything must hold: a word that begins such code, or a bracket that opens behind anything but
+#: an operator, white space and comments aside. In a string or a comment it counts as well.
+_DOES = re.compile(r"\b(?:for|while|def|class|lambda)\b|[^\s\\(\[{,;:=+*/%@&|^~<>!-](?:[\s\\]|#[^\n]*\n)*\(")
 #: What code that does anything holds; a file without is a table of data, however long.
 _ACTIVE = frozenset({
     "Call", "For", "AsyncFor", "While", "comprehension", "FunctionDef", "AsyncFunctionDef", "Lambda", "ClassDef",
@@ -83,6 +86,11 @@ def parses(text: str) -> bool:
 def surely_active(text: str) -> bool:
     """Whether the lines of a text begin like those of code; a string that looks so is taken for code, too."""
     return _CODE.search(text) is not None
+
+
+def surely_idle(text: str) -> bool:
+    """Whether a text surely binds data alone: seen without a tree of it, which for data can be huge."""
+    return _DOES.search(text) is None
 
 
 def is_active(tree: ast.Module) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from smellcheck import plugins
 from smellcheck.engine import check
 from smellcheck.page import read_page
-from smellcheck.sieve import Triggers, is_active, wanted
+from smellcheck.sieve import Triggers, is_active, surely_idle, wanted
 
 RULES = plugins.rules()
 CASES = [(rule, number, case) for rule in RULES for number, case in enumerate(read_page(rule.page).cases)]
@@ -56,3 +56,17 @@ def test_what_may_do_something(text: str) -> None:
     import ast
 
     assert is_active(ast.parse(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["f(x)", "f (x)", "(f # why\n (x))", "f \\\n(x)", "cafe\u0301(x)", "a\u00b7(x)", "x[0](y)", "f(x)(y)", '"a"(x)',
+     "1.(x)", "...(x)", "{}(x)", "X = [i async for i in y]", "lambda: 1", "while x: 1", "X = f'{g(x)}'"],
+)  # fmt: skip
+def test_what_may_do_something_is_never_taken_for_idle(text: str) -> None:
+    assert not surely_idle(f"import torch\n{text}\n")
+
+
+@pytest.mark.parametrize("text", ["X = [(1, 2), (-3, 4)]", "X = {'a': (1,), 'b': ((2), [3])}", "X: int = torch.y", ""])
+def test_data_is_seen_to_be_idle(text: str) -> None:
+    assert surely_idle(text)
