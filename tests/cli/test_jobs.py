@@ -72,6 +72,44 @@ def test_a_file_that_takes_too_long_is_given_up(
     assert [(error["path"], error["kind"]) for error in result.json["errors"]] == [("hang.py", "timeout")]
 
 
+SPAWNED = """
+import sys
+from smellcheck import pool
+from smellcheck.cli import main
+if __name__ == "__main__":
+    pool.FORKS = False
+    sys.exit(main(sys.argv[1:]))
+"""
+FORWARD = """import torch
+
+net = torch.nn.Linear(3, 3).eval()
+
+
+def label{n}(x):
+    net.eval()
+    return net(x).argmax(-1)
+"""
+
+
+def test_processes_that_start_anew_do_the_same(write: Write, work: Path, tmp_path: Path) -> None:
+    """Where a process cannot be forked it is spawned: what it is given must be data, and what it needs importable."""
+    script = tmp_path / "spawned.py"
+    script.write_text(SPAWNED)
+    texts = {f"{n}.py": FORWARD.format(n=n) if n else "def f(:\n" for n in range(12)}
+    # What lies in the directory must not be what a new process imports.
+    texts |= {"json.py": "raise SystemExit(9)\n", "libcst.py": "raise SystemExit(9)\n"}
+    safe = ["-P"] if sys.version_info >= (3, 11) else []
+    ends = []
+    for jobs in ("1", "2"):
+        write(texts)
+        arguments = ["check", "--no-cache", "--fix", "--unsafe-fixes", "--output-format", "json", "-j", jobs]
+        done = subprocess.run([sys.executable, *safe, str(script), *arguments], capture_output=True, cwd=work)
+        assert done.returncode == 2, done.stderr
+        ends.append((done.stdout, {path.name: path.read_bytes() for path in work.glob("*.py")}))
+    assert ends[0] == ends[1]
+    assert b"no_grad" in ends[0][1]["1.py"]
+
+
 def work_on(item: int) -> int:
     if item == 13:
         os.kill(os.getpid(), signal.SIGKILL)
