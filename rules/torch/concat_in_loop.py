@@ -66,7 +66,9 @@ def carried(name: cst.Name, loop: cst.CSTNode, file: File) -> bool:
     outside = [one for one in scope.bindings.get(name.value, ()) if not file.context.within(one.node, loop)]
     others = [one for one in bound if not file.context.within(name, one.node)]
     starts = [one for one in others if not first_piece(one.node, name, file)]
-    return bool(outside or others) and not starts and (function is None or all(one.kind != "parameter" for one in outside))
+    return (
+        bool(outside or others) and not starts and (function is None or all(one.kind != "parameter" for one in outside))
+    )
 
 
 def first_piece(statement: cst.CSTNode, name: cst.Name, file: File) -> bool:
