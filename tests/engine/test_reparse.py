@@ -80,9 +80,10 @@ def test_the_tree_is_that_of_the_whole_text(seed: int) -> None:
 
 def test_the_findings_are_those_of_the_whole_text() -> None:
     rng, rules = random.Random(0), plugins.rules()
-    cases = [case.plain for rule in rules for case in read_page(rule.page).cases]
+    cases = [case for rule in rules for case in read_page(rule.page).cases]
+    smelly, silent = [case for case in cases if case.marked], [case for case in cases if not case.marked]
     for _ in range(3):
-        text = "\n".join(rng.sample(cases, 4))
+        text = "\n".join(case.plain for case in [*rng.sample(smelly, 2), *rng.sample(silent, 2)])
         reparser, counted = Reparser(), 0
         check(text, rules, reader=reparser)
         for _ in range(12):
