@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: Days after which what nobody asked for is dropped.
 KEPT = 30
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache directory of smellcheck: https://bford.info/cachedir/\n"
+#: In how many states of a project, as when one goes back and forth between branches, a file is remembered.
+_STATES = 4
 _MANIFEST = "rules.json"
 #: What is found again in the same content; everything else may have passed.
 _LASTING = ("syntax-error", "unsupported")
@@ -86,21 +88,59 @@ class Cache:
     def get(self, key: str) -> Outcome | None:
         """What was found, if it is known."""
         shard = self._shard(key)
-        day, line = shard.lines.get(key, (0, ""))
+        line = shard.lines.get(key, (0, ""))[1]
         outcome = _decoded(line) if line else None
-        if outcome is not None and day != self._today:
+        if outcome is not None:
+            self._touch(key)
+        return outcome
+
+    def asked(self, key: str) -> list[list[str]]:
+        """What was asked of other files to judge the one of this key: the last time, and before, when it differed."""
+        line = self._shard(key).lines.get(key, (0, ""))[1]
+        digest, _, entry = line.partition(" ")
+        if not entry.startswith("{") or digest != _sum(entry):
+            return []
+        self._touch(key)
+        asked: list[list[str]] = json.loads(entry)["asked"]
+        return asked
+
+    def summary(self, key: str) -> str | None:
+        """What a module of some content says of itself, if it is known."""
+        digest, _, entry = self._shard(key).lines.get(key, (0, ""))[1].partition(" ")
+        if not digest or digest != _sum(entry):
+            return None
+        self._touch(key)
+        return entry
+
+    def _touch(self, key: str) -> None:
+        shard = self._shard(key)
+        day, line = shard.lines[key]
+        if day != self._today:
             shard.lines[key] = (self._today, line)
             # To be told apart from what nobody needs, an entry need not be touched every day.
             shard.changed |= self._today - day > KEPT // 4
-        return outcome
 
     def put(self, outcome: Outcome) -> None:
-        """Remember what was found, unless it may be otherwise next time."""
+        """Remember what was found, unless it may be otherwise next time, and what other modules say of themselves."""
+        self.learn(outcome.learned)
         lasting = all(problem.kind in _LASTING for problem in outcome.problems)
         if outcome.key and outcome.change is None and lasting:
-            shard = self._shard(outcome.key)
-            shard.lines[outcome.key] = (self._today, _encoded(outcome))
-            shard.changed = True
+            if outcome.asked:
+                last = [question for question, _ in outcome.asked]
+                before = [each for each in self.asked(outcome.key) if each != last]
+                entry = json.dumps({"asked": [last, *before[: _STATES - 1]]})
+                self._keep(outcome.key, f"{_sum(entry)} {entry}")
+            self._keep(outcome.judged or outcome.key, _encoded(outcome))
+
+    def learn(self, summaries: Mapping[str, str]) -> None:
+        """Remember what modules say of themselves."""
+        for key, line in summaries.items():
+            self._keep(key, f"{_sum(line)} {line}")
+
+    def _keep(self, key: str, line: str) -> None:
+        shard = self._shard(key)
+        shard.lines[key] = (self._today, line)
+        shard.changed = True
 
     def save(self) -> None:
         """Write what has changed, and drop what is old."""
@@ -116,7 +156,7 @@ class Cache:
         self._prune()
 
     def _shard(self, key: str) -> _Shard:
-        name = key[0]
+        name = key[:2] if key[0] == "s" else key[0]
         if name not in self._shards:
             self._shards[name] = _Shard(self._read_lines(self._home / f"{name}.txt"))
         return self._shards[name]

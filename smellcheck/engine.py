@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .facts.reader import Reader
     from .file import File
+    from .project import View
     from .rule import Rule
     from .smell import Smell
 
@@ -40,13 +41,15 @@ def check(
     *,
     sieve: bool = True,
     reader: Reader | None = None,
+    project: View | None = None,
 ) -> Checked:
     """The findings of `rules` in a module's text.
 
     `path` decides what is test code and appears in problems; `explicit` names the rules that were asked for by
     name, whose `advice` is shown too; `known` gives every installed rule's family, so that a suppression of a name
     that is none of them can be told. Without the `sieve` every rule looks at every file that names a framework of
-    its own: the findings are the same. A `reader` may remember what it read before.
+    its own: the findings are the same. A `reader` may remember what it read before. `project` is what is known of
+    other modules; without it they are out of sight.
     """
     wanted = sifted(text, rules, by_words=sieve)
     if wanted and sieve and surely_idle(text):
@@ -64,7 +67,7 @@ def check(
         from .file import File
 
         try:
-            file = File(text, path, reader)
+            file = File(text, path, reader, project)
         except libcst.ParserSyntaxError as failure:
             # CPython reads it: the limit is LibCST's.
             message = f"cannot be read by LibCST: {failure.message.partition(chr(10))[0]}"

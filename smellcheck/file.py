@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
@@ -27,11 +27,15 @@ from .facts.phase import Phase
 from .facts.reader import Reader
 from .facts.samples import Samples
 from .facts.scopes import Scopes
+from .facts.siblings import Siblings
 from .facts.spans import Span
 from .facts.steps import Steps
 from .facts.tree import Tree, descend
 from .facts.values import Values
 from .smell import Edit
+
+if TYPE_CHECKING:
+    from .project import View
 
 _FORM_FEEDS = re.compile(r"(^[ \t\f]*\f[ \t\f]*(?=[^\s#]))|\f", re.M)
 
@@ -47,8 +51,10 @@ class File:
     Raises `libcst.ParserSyntaxError` when the text does not parse.
     """
 
-    def __init__(self, text: str, path: str = "", reader: Reader | None = None) -> None:
+    def __init__(self, text: str, path: str = "", reader: Reader | None = None, project: View | None = None) -> None:
         self.path = path
+        #: The project as this file sees it; without one, nothing is known of other modules.
+        self.project = project
         self.text = text
         # LibCST reads a form feed or a lone carriage return in ways that do not round-trip; of the same length,
         # a space and a newline leave every offset where it was.
@@ -117,6 +123,11 @@ class File:
     def steps(self) -> Steps:
         """What training steps are made of."""
         return Steps(self)
+
+    @cached_property
+    def siblings(self) -> Siblings:
+        """What the project's other modules say of this one's calls."""
+        return Siblings(self)
 
     @cached_property
     def dtypes(self) -> Dtypes:

@@ -14,6 +14,7 @@ from .finding import Finding, Problem, SafetyName, TextEdit, TextFix
 from .ignore import RULE as UNUSED_SUPPRESSION
 
 if TYPE_CHECKING:
+    from .project import View
     from .rule import Rule
 
 __all__ = ["ROUNDS", "SAFE", "Mended", "apply", "fix", "mend"]
@@ -48,12 +49,13 @@ def fix(
     safety: frozenset[SafetyName] = SAFE,
     wanted: Wanted = lambda _finding: True,
     known: Mapping[str, str] | None = None,
+    project: View | None = None,
 ) -> Mended:
     """A module's text after the fixes of `rules` that are as safe as asked; a second call changes nothing.
 
-    `wanted` says which findings may be fixed; `known` is as in `engine.check`.
+    `wanted` says which findings may be fixed; `known` and `project` are as in `engine.check`.
     """
-    return mend(text, lambda new: check_text(new, rules, path, explicit, known), path, safety, wanted)
+    return mend(text, lambda new: check_text(new, rules, path, explicit, known, project=project), path, safety, wanted)
 
 
 def mend(

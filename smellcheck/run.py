@@ -20,6 +20,7 @@ from .single import Job, Outcome, analyse, recall, told, unfixed
 if TYPE_CHECKING:
     from .cache import Cache
     from .manifest import Known
+    from .project import Project
     from .rule import Rule
 
 #: Below both, sharing out costs more than it saves.
@@ -77,6 +78,9 @@ def run_text(data: bytes, name: str, options: Options) -> tuple[Report, bytes]:
         source = Source.decode(data, path)
     except SourceError as error:
         return plan.report([target], [Outcome(problems=(told(error, target.shown),))], {}), data
+    if name != "-":
+        # What others import from it is what it holds now.
+        plan.project.renew({os.path.abspath(path): data})
     job = replace(plan.settled_job(target), data=data)
     (outcome,) = _do([job], plan, options.progress)
     try:
@@ -96,6 +100,7 @@ class Plan:
     settings: Settings
     select: Callable[[Settings], Selection]
     cache: Cache | None
+    project: Project
 
     @property
     def loaded(self) -> bool:
@@ -110,6 +115,8 @@ class Plan:
 
         Raises `ConfigError`, `SelectorError` and `plugins.PluginError` when the run as a whole is set up wrongly.
         """
+        from .project import Project
+
         settings = resolver(options.chosen)(options.chosen.cwd)
         cached, rules = _rules(options)
         # Whatever is wrong here, the command line said.
@@ -124,7 +131,7 @@ class Plan:
                 raise _located(error, settings) from error
 
         select(settings)
-        return cls(options, rules, settings, select, cached)
+        return cls(options, rules, settings, select, cached, Project(cached))
 
     def job(self, target: Target, problems: dict[Problem, None]) -> Job | None:
         """What to do with a file; nothing, and a problem, when its configuration is wrong."""
@@ -261,8 +268,11 @@ def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
         progress(finished, len(jobs))
 
     cached = plan.cache
-    outcomes = [recall(job, cached) if cached is not None else None for job in jobs]
+    outcomes = [recall(job, cached, plan.project) if cached is not None else None for job in jobs]
     finished = len(jobs) - outcomes.count(None)
+    if cached is not None:
+        cached.learn(plan.project.learned)
+    plan.project.learned.clear()
     missing = [job for job, outcome in zip(jobs, outcomes, strict=True) if outcome is None]
     found = iter(_share_out(missing, plan, done) if missing else ())
     whole = [next(found) if outcome is None else outcome for outcome in outcomes]
@@ -277,7 +287,7 @@ def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
 def _share_out(jobs: Sequence[Job], plan: Plan, done: Callable[[], None]) -> list[Outcome]:
     from . import pool
 
-    work = partial(analyse, known=() if plan.loaded else plan.rules)
+    work = partial(analyse, known=() if plan.loaded else plan.rules, project=plan.project)
     weights, workers = [_weight(job) for job in jobs], plan.settings.jobs
     crew = workers or pool.processors()
     if workers < 2 and len(jobs) < SMALL_FILES and sum(weights) < SMALL_BYTES:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .engine import Checked
     from .facts.reader import Reader
     from .manifest import Known
+    from .project import Project, View
     from .rule import Rule
     from .source import Source, SourceError
 
@@ -67,28 +69,37 @@ class Outcome:
     change: tuple[str, str] | None = None
     #: What it may be remembered by: the key of the very bytes that were looked at.
     key: str = ""
+    #: The same together with what other modules said.
+    judged: str = ""
     #: What was left out without being wrong: cells that are no Python.
     notes: tuple[Problem, ...] = ()
     #: Of a notebook: the cells that the findings point into, and those that fixing changes.
     cells: dict[int, str] = field(default_factory=dict)
     changes: dict[int, tuple[str, str]] = field(default_factory=dict)
+    #: What was asked of other files of the project, with the answers, and what they turned out to say.
+    asked: tuple[tuple[str, str], ...] = ()
+    learned: dict[str, str] = field(default_factory=dict)
+    #: The files that had a say.
+    consulted: tuple[str, ...] = ()
 
 
-def analyse(job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
-    """Check or fix one file; never raises.
+def analyse(job: Job, known: Sequence[Rule | Known] = (), project: Project | None = None) -> Outcome:
+    """Check or fix one file; never raises. Without a `project` other modules are out of sight.
 
     With what is `known` of the installed rules, they are loaded only for a file that one of them may smell in.
     """
     from .source import Source, SourceError
 
     if job.text is not None:
-        return examine(job.text, job, known)
+        return examine(job.text, job, known, project=project)
     try:
         source = Source.read(job.path) if job.data is None else Source.decode(job.data, job.path)
     except SourceError as error:
         return Outcome(problems=(told(error, job.shown),))
     key = job.key(source.data) if job.data is None else ""
-    outcome = replace(inspect(source, job, known), key=key)
+    outcome = inspect(source, job, known, project)
+    if key:
+        outcome = replace(outcome, key=key, judged=job.key(source.data, _told_of(outcome.asked)))
     if job.data is not None or outcome.change is None or not job.write:
         return outcome
     try:
@@ -98,7 +109,7 @@ def analyse(job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
     return outcome
 
 
-def recall(job: Job, cache: Cache) -> Outcome | None:
+def recall(job: Job, cache: Cache, project: Project) -> Outcome | None:
     """What an earlier run found in a file, if it is as it was and there is nothing to fix in it."""
     from .source import NOTEBOOK, Source, SourceError, bytes_of
 
@@ -106,7 +117,13 @@ def recall(job: Job, cache: Cache) -> Outcome | None:
         return None
     try:
         data = bytes_of(job.path)
-        outcome = cache.get(job.key(data))
+        path = os.path.abspath(job.path)
+        key = job.key(data)
+        outcome = cache.get(key)
+        for asked in cache.asked(key) if outcome is None else ():
+            # What it was judged by: where all of it says the same, nothing else can have been found.
+            answers = [(question, project.answer(question, path)) for question in asked]
+            outcome = outcome or cache.get(job.key(data, _told_of(answers)))
         if outcome is None or any(found.fix and found.fix.safety in job.safety for found in outcome.findings):
             return None
         if not outcome.findings:
@@ -119,11 +136,16 @@ def recall(job: Job, cache: Cache) -> Outcome | None:
         return None
 
 
-def inspect(source: Source, job: Job, known: Sequence[Rule | Known] = ()) -> Outcome:
+def _told_of(asked: Sequence[tuple[str, str]]) -> Iterator[bytes]:
+    """Questions and answers, as they go into a key."""
+    return (f"{question} {answer}".encode("utf-8", "surrogatepass") for question, answer in asked)
+
+
+def inspect(source: Source, job: Job, known: Sequence[Rule | Known] = (), project: Project | None = None) -> Outcome:
     """Check or fix what was read, and tell of a notebook by its cells; never raises."""
     from .source import NOTEBOOK, SourceError
 
-    outcome = examine(source.text, job, known)
+    outcome = examine(source.text, job, known, project=project)
     if source.path is None or source.path.suffix != NOTEBOOK:
         return outcome
     try:
@@ -178,16 +200,27 @@ def told(error: SourceError, shown: str) -> Problem:
     return Problem(shown, error.kind, error.message, error.line)
 
 
-def examine(text: str, job: Job, known: Sequence[Rule | Known] = (), reader: Reader | None = None) -> Outcome:
+def examine(
+    text: str,
+    job: Job,
+    known: Sequence[Rule | Known] = (),
+    reader: Reader | None = None,
+    project: Project | None = None,
+) -> Outcome:
     """Check or fix a text; never raises. A reader of texts to be checked may be given, as to `engine.check`."""
     if known and TRIGGER not in text:
         selected = [rule for rule in known if rule.name in job.names]
         if not wanted(text, selected) and parses(text):
             return Outcome()
-    return _examine(text, job, reader)
+    if project is None:
+        return _examine(text, job, reader, None)
+    view = project.view(job.path)
+    outcome = _examine(text, job, reader, view)
+    learned, project.learned = project.learned, {}
+    return replace(outcome, asked=view.asked, learned=learned, consulted=view.consulted)
 
 
-def _examine(text: str, job: Job, reader: Reader | None) -> Outcome:
+def _examine(text: str, job: Job, reader: Reader | None, view: View | None) -> Outcome:
     from . import plugins
     from .engine import check
     from .mend import fix
@@ -196,7 +229,9 @@ def _examine(text: str, job: Job, reader: Reader | None) -> Outcome:
     rules = [rule for rule in plugins.rules() if rule.name in job.names]
     try:
         if not job.safety:
-            return _outcome(check(text, rules, job.shown, job.explicit, families, reader=reader), text, job)
+            return _outcome(
+                check(text, rules, job.shown, job.explicit, families, reader=reader, project=view), text, job
+            )
         mended = fix(
             text,
             rules,
@@ -205,6 +240,7 @@ def _examine(text: str, job: Job, reader: Reader | None) -> Outcome:
             job.safety,
             lambda found: found.rule in job.names,
             known=families,
+            project=view,
         )
         outcome = _outcome(mended.checked, mended.text, job)
         problems = tuple(dict.fromkeys((*outcome.problems, *_located(mended.problems, job))))

@@ -27,7 +27,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         if file.inference.frozen(model) or file.inference.asks_for_gradients(model) or file.grad.mode(call) != "on":
             continue
         stretch = file.inference.stretch(call, function)
-        if not stretch:
+        if not stretch or file.grad.off_elsewhere(call):
             continue
         reported += stretch
         message = f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads"
@@ -106,4 +106,6 @@ def plain(function: cst.FunctionDef, file: File) -> bool:
 def forward_is_known(model: cst.CSTNode, file: File) -> bool:
     """Whether it is in sight, or known of the framework, that the module's forward asks for no gradients."""
     value = file.values.of(model)
-    return value is not None and (value.cls is not None or value.name.startswith(_KNOWN_FORWARDS))
+    return value is not None and (
+        value.cls is not None or value.origin is not None or value.name.startswith(_KNOWN_FORWARDS)
+    )

@@ -61,6 +61,9 @@ def surroundings(call: cst.Call, model: cst.BaseExpression, file: File) -> Itera
             any(file.text_of(arg.value) == wanted for arg in other.args) or assigned_to(other, wanted, file)
         ):
             yield file.text_of(function)
+    value = file.values.of(model)
+    if value is not None and value.origin is not None:
+        yield " ".join(sorted(file.siblings.words(value.origin)))
 
 
 def handed_out(model: cst.BaseExpression, optimizer: cst.Call, file: File) -> bool:
@@ -68,6 +71,7 @@ def handed_out(model: cst.BaseExpression, optimizer: cst.Call, file: File) -> bo
     return any(
         file.calls.callee(call) is None
         and file.calls.local_class(call.func) is None
+        and not all(file.siblings.freezes(call, arg) is False for arg in call.args if file.same(arg.value, model))
         and not (file.name(call.func) or "").startswith(("torch", "copy."))
         and not is_plain_move(call)
         and any(file.same(arg.value, model) for arg in call.args)

@@ -44,7 +44,9 @@ class Annotations:
                 return Value(_BUILTINS[name])
             case cst.Name() | cst.Attribute():
                 local = self._file.calls.local_class(node)
-                return self._instance(local) if local is not None else _of_name(self._file.name(node))
+                if local is not None:
+                    return self._instance(local)
+                return _of_name(self._file.name(node)) or self._of_project(node)
         return None
 
     def _spelled(self, text: str) -> Value | None:
@@ -56,6 +58,13 @@ class Annotations:
         base = self._file.names.module_name(first)
         kind = frameworks.annotated(f"{base}.{rest}" if rest else base) if base else None
         return Value(cast("Kind", kind), base or "") if kind else None
+
+    def _of_project(self, node: cst.CSTNode) -> Value | None:
+        """An instance of a class of the project, where that is a module."""
+        if not self._file.siblings.is_module_class(node):
+            return None
+        origin = self._file.siblings.cls(node)
+        return Value("module", origin.name if origin is not None else "", origin=origin)
 
     def _instance(self, cls: cst.ClassDef) -> Value | None:
         """An instance of a class of this file, where that is a module."""

@@ -37,6 +37,8 @@ class Attributes:
             return inner
         if inner.kind == "module" and inner.cls is not None:
             return join([self._file.values.of(value) for value in self.assigned(inner.cls, node.attr.value)])
+        if inner.kind == "module" and inner.origin is not None:
+            return self._file.siblings.attribute(inner.origin, node.attr.value)
         return _part(inner, node.attr.value)
 
     def assigned(self, owner: cst.ClassDef, name: str) -> list[cst.CSTNode]:

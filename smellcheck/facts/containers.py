@@ -63,6 +63,9 @@ class Containers:
                 returns = [n for n in self._file.calls.own_nodes(function) if isinstance(n, cst.Return)]
                 if returns and all(isinstance(n.value, cst.Tuple) for n in returns):
                     return join([self.unpacked(cast("cst.CSTNode", n.value), path) for n in returns])
+            found = self._file.siblings.unpacked(value, path)
+            if found is not None:
+                return found
         return Value("tensor") if self._file.values.kind(value) in ("tensor", "output") else None
 
     def element(self, iterable: cst.CSTNode, path: tuple[int, ...]) -> Value | None:

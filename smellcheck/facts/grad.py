@@ -9,40 +9,18 @@ from typing import TYPE_CHECKING, Literal
 import libcst as cst
 
 from . import frameworks
+from .modes import NEUTRAL, OFF, ON, SWITCH
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..file import File
 
 Mode = Literal["on", "off"]
 
-_OFF = {
-    "torch.no_grad",
-    "torch.inference_mode",
-    "torch.autograd.no_grad",
-    "torch.autograd.inference_mode",
-    "torch.autograd.grad_mode.no_grad",
-    "torch.autograd.grad_mode.inference_mode",
-}
-_ON = {"torch.enable_grad", "torch.autograd.enable_grad"}
-_SWITCH = {
-    "torch.set_grad_enabled",
-    "torch.autograd.set_grad_enabled",
-    "torch._C.set_grad_enabled",
-    "torch.autograd.grad_mode.set_grad_enabled",
-}
-# Contexts and decorators of other libraries that leave autograd alone.
-_NEUTRAL = re.compile(
-    r"^(open|tqdm(\.\w+)*|trange|contextlib\.(suppress|redirect_\w+|nullcontext|closing)|warnings\.\w+|time\.\w+"
-    r"|torch\.(autocast|amp\.autocast|cuda\.amp\.autocast|cpu\.amp\.autocast|cuda\.(device|stream|nvtx\.\w+)"
-    r"|profiler\.\w+|random\.fork_rng|device"
-    r"|backends\.\w+(\.\w+)*|jit\.(optimized_execution|fuser)|autograd\.profiler\.\w+)"
-    r"|(\w+\.)*(ThreadPoolExecutor|ProcessPoolExecutor|Pool|TemporaryDirectory|NamedTemporaryFile|TemporaryFile"
-    r"|Progress|Live|Lock|ZipFile|h5py\.File)"
-    r"|staticmethod|classmethod|property|functools\.(wraps|lru_cache|cache|partial|cached_property|singledispatch)"
-    r"|hydra\.main|click\.\w+|typing\.\w+|abc\.abstractmethod|dataclasses\.dataclass|time_it|timer|timeit"
-    r"|gin\.configurable|torch\.jit\.(unused|ignore|export)|loguru\.logger\.\w+|mlflow\.\w+|wandb\.init"
-    r"|PIL\.Image\.open|rasterio\.open|json\.\w+|io\.\w+|zipfile\.\w+|tarfile\.open|tempfile\.\w+)$"
-)
+#: Through how many callers in the file those in other files are looked for.
+_FAR = 3
+
 _HOOKS = re.compile(
     r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$"
 )
@@ -112,24 +90,27 @@ class Grad:
         name = self._file.name(call.func if call else node)
         if name is None:
             return self._held_locally(call.func if call else node)
-        if name in _OFF:
+        if name in OFF:
             return "off"
-        if name in _ON:
+        if name in ON:
             return "on"
-        if name in _SWITCH and call is not None and call.args:
+        if name in SWITCH and call is not None and call.args:
             match call.args[0].value:
                 case cst.Name(value="False"):
                     return "off"
                 case cst.Name(value="True"):
                     return "on"
-        return "neutral" if _NEUTRAL.match(name) else "unknown"
+        if NEUTRAL.match(name):
+            return "neutral"
+        known = self._file.siblings.holds(call.func if call else node)
+        return known if known in ("off", "on", "neutral") else "unknown"
 
     def _held_locally(self, func: cst.CSTNode) -> str:
         match func:
             case cst.Name(value=name):
                 definitions = self._file.scopes.definitions(func)
                 if not definitions:
-                    return "neutral" if _NEUTRAL.match(name) else "unknown"
+                    return "neutral" if NEUTRAL.match(name) else "unknown"
                 node = definitions[0].node
                 if len(definitions) == 1 and isinstance(node, cst.FunctionDef | cst.ClassDef):
                     text = self._file.text_of(node)
@@ -160,6 +141,21 @@ class Grad:
                     return "neutral"
         return "unknown"
 
+    def off_elsewhere(self, node: cst.CSTNode) -> bool:
+        """Whether another module of the project runs the function around a node while it holds `no_grad`."""
+        function = self._file.context.function(node)
+        return function is not None and any(
+            self._file.siblings.called_off(each) for each in self._reaching(function, ())
+        )
+
+    def _reaching(self, function: cst.FunctionDef, seen: tuple[cst.FunctionDef, ...]) -> Iterator[cst.FunctionDef]:
+        """A function and those of this file that call it."""
+        yield function
+        for call in self._file.calls.callers(function):
+            caller = self._file.context.function(call)
+            if caller is not None and caller not in (function, *seen) and len(seen) < _FAR:
+                yield from self._reaching(caller, (function, *seen))
+
     def _switched(self, function: cst.FunctionDef | None) -> bool:
         """Whether a bare `set_grad_enabled(...)` statement stands in the function, or at module level."""
         return function in self._switches or None in self._switches
@@ -169,21 +165,24 @@ class Grad:
         return {
             self._file.context.function(call)
             for call in self._file.all(cst.Call)
-            if self._file.name(call.func) in _SWITCH and isinstance(self._file.parent(call), cst.Expr)
+            if self._file.name(call.func) in SWITCH and isinstance(self._file.parent(call), cst.Expr)
         }
 
     def _hooked(self, function: cst.FunctionDef) -> bool:
         owner = self._file.calls.class_of(function)
         if owner is None:
             return False
+        hook = _HOOKS.match(function.name.value) is not None or function.name.value in _TRAINER_HOOKS
         for cls in self._file.calls.bases(owner):
             for base in cls.bases:
                 name = self._file.name(base.value) or ""
                 if not name and isinstance(base.value, cst.Name):
                     name = base.value.value
-                if frameworks.LIGHTNING_BASES.search(name) and _HOOKS.match(function.name.value):
+                # A base of the project is what its own bases are.
+                names = (name, *(self._file.siblings.derives(base.value) if hook else ()))
+                if _HOOKS.match(function.name.value) and any(map(frameworks.LIGHTNING_BASES.search, names)):
                     return True
-                if frameworks.TRAINER_BASES.search(name) and function.name.value in _TRAINER_HOOKS:
+                if function.name.value in _TRAINER_HOOKS and any(map(frameworks.TRAINER_BASES.search, names)):
                     return True
         # Base out of sight: a `validation_step` is a framework's hook whatever it derives from.
         return bool(owner.bases) and bool(re.match(r"^(validation|test|predict)_step$", function.name.value))

@@ -43,6 +43,8 @@ class Inference:
     def frozen(self, model: cst.CSTNode) -> bool:
         """Whether parameters of a module of this name are frozen in the file: then there may be no graph at all."""
         file = self._file
+        if self._frozen_elsewhere(model):
+            return True
         if not file.mentions("requires_grad"):
             return False
         last = model.attr.value if isinstance(model, cst.Attribute) else file.text_of(model)
@@ -50,6 +52,22 @@ class Inference:
         walks, asked = self._freezes
         return any(walked.search(walk) for walk in walks) or any(
             re.search(rf"(^|\.){re.escape(last)}$", owner) for owner in asked
+        )
+
+    def _frozen_elsewhere(self, model: cst.CSTNode) -> bool:
+        """Whether the model's class freezes what it holds, or a function that gets it does, in another module."""
+        value = self._file.values.of(model)
+        if (
+            value is not None
+            and value.origin is not None
+            and "requires_grad" in self._file.siblings.words(value.origin)
+        ):
+            return True
+        return any(
+            self._file.same(arg.value, model) and self._file.siblings.freezes(call, arg)
+            for call in self._file.all(cst.Call)
+            for arg in call.args
+            if type(arg.value) is type(model)
         )
 
     @cached_property
@@ -63,6 +81,8 @@ class Inference:
     def asks_for_gradients(self, model: cst.CSTNode) -> bool:
         """Whether the module's class is in sight and differentiates within its own forward."""
         value = self._file.values.of(model)
+        if value is not None and value.origin is not None:
+            return any(map(_ASKS_FOR_GRADIENTS.search, self._file.siblings.words(value.origin)))
         return bool(value and value.cls and _ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
 
     def stretch(self, call: cst.Call, function: cst.FunctionDef | None) -> list[cst.CSTNode]:
@@ -202,7 +222,7 @@ class Inference:
 
         With `by_script` only a call at module level counts, for a model that the whole script shares.
         """
-        wanted, found = self._file.text_of(model), False
+        wanted, found = self._file.text_of(model), self._comes_evaluating(model, by_script=by_script)
         for call in self._file.all(cst.Call):
             match call.func:
                 case cst.Attribute(value=owner, attr=cst.Name("eval" | "train" as mode)):
@@ -212,6 +232,14 @@ class Inference:
                     if here and not call.args and not (by_script and self._file.context.function(call)):
                         found = True
         return found
+
+    def _comes_evaluating(self, model: cst.CSTNode, *, by_script: bool) -> bool:
+        """Whether a function of another module makes the model and puts it into evaluation mode."""
+        value = self._file.values.of(model)
+        if value is None or not isinstance(value.made, cst.Call):
+            return False
+        here = not by_script or self._file.context.function(value.made) is None
+        return here and self._file.siblings.evaluates(value.made)
 
     def _bound_to(self, value: cst.CSTNode, wanted: str) -> bool:
         """Whether an expression is, but for methods chained behind it, what is assigned to a name or attribute."""

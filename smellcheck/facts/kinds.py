@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
+
+if TYPE_CHECKING:
+    from ..project import Found
 
 Kind = Literal[
     "module", "loss", "output", "tensor", "array", "optimizer", "loader", "dataset", "pipeline", "encoder",
@@ -24,6 +27,8 @@ class Value:
     made: cst.CSTNode | None = field(default=None, repr=False)
     cls: cst.ClassDef | None = field(default=None, repr=False)
     """The class of this file that it is an instance of, or is."""
+    origin: Found | None = field(default=None, repr=False)
+    """The class of another module of the project that it is an instance of."""
 
 
 #: A value that is being worked out: `x = x.to(device)` in a loop says nothing new of `x`.
@@ -45,4 +50,6 @@ def join(values: Iterable[Value | None]) -> Value | None:
     if len(some) == 1:
         return first
     name = first.name if all(value.name == first.name for value in some) else ""
-    return Value(first.kind, name, None, first.cls if all(value.cls is first.cls for value in some) else None)
+    cls = first.cls if all(value.cls is first.cls for value in some) else None
+    origin = first.origin if all(value.origin == first.origin for value in some) else None
+    return Value(first.kind, name, None, cls, origin)

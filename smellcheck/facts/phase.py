@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .modes import NEEDS_GRAPH, NEEDS_GRAPH_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..file import File
 
-# Method names that only code that needs gradients calls.
-_NEEDS_GRAPH = {
-    "backward", "manual_backward", "zero_grad", "requires_grad_", "retain_grad", "register_hook", "unscale_", "fit",
-    "training_step", "register_full_backward_hook", "register_backward_hook", "perturb", "attack", "attribute",
-    "fit_generator", "train_on_batch", "partial_fit", "train_model", "train_epoch", "finetune", "fine_tune",
-}  # fmt: skip
-_NEEDS_GRAPH_NAMES = re.compile(
-    r"^(torch\.autograd\.(?!no_grad|inference_mode|Variable|profiler|set_grad_enabled)"
-    r"|torch\.(enable_grad|func\.|autograd\.functional)"
-    r"|torch\.utils\.checkpoint|functorch\.|captum\.|torchattacks\.|foolbox\.|art\.attacks)|(^|\.)(GradCAM\w*|gradcam)$"
-)
 _TRAINING_WORDS = re.compile(
     r"^_?(train|fit|finetune|fine_tune|optimi[sz]e|attack|adversarial|saliency|gradient|grad_cam|update|learn)(_|$)"
     r"|_(attack|saliency|training)$"
@@ -78,11 +69,11 @@ class Phase:
 
     def _call_needs(self, call: cst.Call) -> bool:
         name = self._file.name(call.func)
-        if name is not None and _NEEDS_GRAPH_NAMES.search(name):
+        if name is not None and NEEDS_GRAPH_NAMES.search(name):
             return True
         if isinstance(call.func, cst.Attribute):
             method = call.func.attr.value
-            if method in _NEEDS_GRAPH:
+            if method in NEEDS_GRAPH:
                 return not (
                     method == "requires_grad_" and bool(call.args) and self._false(call.args[0].value)
                 ) and not (method in ("fit", "partial_fit") and self._file.values.kind(call.func.value) == "estimator")
@@ -96,7 +87,9 @@ class Phase:
             ):
                 return isinstance(arg.value, cst.Name) and arg.value.value == "True"
         function = self._file.calls.callee(call) or self._method(call)
-        return function is not None and self.function_trains(function)
+        if function is not None:
+            return self.function_trains(function)
+        return self._file.siblings.trains(call)
 
     def _method(self, call: cst.Call) -> cst.FunctionDef | None:
         """The method of a class of this file that a call on an instance of it runs."""

@@ -102,6 +102,11 @@ class Values:
                 name = self._file.name(base.value)
                 if name and frameworks.MODULE_BASES.match(name):
                     return True
+                known = self._file.siblings.is_module_class(base.value)
+                if known:
+                    return True
+                if known is False:
+                    continue
                 unseen |= name is not None and not name.startswith(
                     ("torch.", "abc.", "typing.", "enum.", "keras", "tensorflow")
                 )
@@ -175,7 +180,7 @@ class Values:
         function = self._file.calls.callee(node)
         if function is not None:
             return self.returned(function)
-        return self._of_method(node)
+        return self._file.siblings.made(node) or self._of_method(node)
 
     def _of_method(self, node: cst.Call) -> Value | None:
         called = self.of(node.func)

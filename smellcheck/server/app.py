@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types as lsp
+from pygls import uris
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
@@ -19,7 +20,7 @@ from . import actions, hover, notebooks
 from .ask import Offer, Remedies
 from .diagnostics import of_finding
 from .documents import Cell, Document
-from .session import ContentModifiedError, Session
+from .session import CONFIGURING, ContentModifiedError, Session
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +104,12 @@ def _lifecycle(server: LanguageServer, session: Session) -> None:
         await session.reconfigure(params.settings)
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    async def files_changed(_: lsp.DidChangeWatchedFilesParams) -> None:
-        await session.reconfigure()
+    async def files_changed(params: lsp.DidChangeWatchedFilesParams) -> None:
+        paths = [path for change in params.changes if (path := uris.to_fs_path(change.uri))]
+        if any(Path(path).name in CONFIGURING for path in paths):
+            await session.reconfigure()
+        else:
+            await session.moved(*map(Path, paths))
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
     async def folders_changed(_: lsp.DidChangeWorkspaceFoldersParams) -> None:
@@ -131,6 +136,7 @@ def _synchronisation(server: LanguageServer, session: Session) -> None:
             document.cells[0].change(params.content_changes, params.text_document.version)
             document.state += 1
             session.push(document)
+            await session.moved(document.path)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE, lsp.SaveOptions(include_text=False))
     async def saved(params: lsp.DidSaveTextDocumentParams) -> None:
@@ -144,12 +150,13 @@ def _synchronisation(server: LanguageServer, session: Session) -> None:
         document = session.documents.close(params.text_document.uri)
         if document is not None:
             session.left(document)
+            await session.moved(document.path)
 
 
 def _questions(server: LanguageServer, session: Session) -> None:
     @server.feature(
         lsp.TEXT_DOCUMENT_DIAGNOSTIC,
-        lsp.DiagnosticOptions(inter_file_dependencies=False, workspace_diagnostics=False, identifier="smellcheck"),
+        lsp.DiagnosticOptions(inter_file_dependencies=True, workspace_diagnostics=False, identifier="smellcheck"),
     )
     async def pulled(params: lsp.DocumentDiagnosticParams) -> lsp.DocumentDiagnosticReport:
         uri = params.text_document.uri

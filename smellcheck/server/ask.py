@@ -35,6 +35,8 @@ class Check:
     text: str
     wishes: Wishes
     notebook: bool = False
+    #: The other texts that are open: for other modules they stand in the place of what is saved.
+    others: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Mend:
     wishes: Wishes
     unsafe: bool = False
     notebook: bool = False
+    #: The other texts that are open: for other modules they stand in the place of what is saved.
+    others: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,9 @@ class Findings:
     left_out: bool = False
     #: How many characters were parsed for it.
     parsed: int = 0
+    #: The other files that had a say; and whether any other of the project may have one.
+    consulted: frozenset[str] = frozenset()
+    anywhere: bool = False
     #: Which cells were left out without being wrong.
     notes: tuple[Problem, ...] = ()
 

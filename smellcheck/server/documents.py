@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,22 @@ class Documents:
     def all(self) -> list[Document]:
         """All that are open."""
         return list(self._open.values())
+
+    def beside(self, document: Document) -> tuple[tuple[Path, str], ...]:
+        """The other open documents that have a path, with their texts."""
+        others = (other for other in self._open.values() if other is not document)
+        return tuple((path, other.text) for other in others if (path := other.path) is not None)
+
+    def outdate_by(self, paths: set[str]) -> list[Document]:
+        """The documents that were judged by what these files said: nothing that was found there holds any longer."""
+        outdated = []
+        for document in self._open.values():
+            found = document.current
+            own = document.path is not None and os.path.abspath(document.path) in paths and len(paths) == 1
+            if found is not None and not own and (found.anywhere or found.consulted & paths):
+                document.state += 1
+                outdated.append(document)
+        return outdated
 
     def outdate(self) -> None:
         """Nothing that was found holds any longer: settings have changed."""

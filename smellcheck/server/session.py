@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 #: The protocol's code for a request about a text that has changed meanwhile.
 CONTENT_MODIFIED = -32801
 _SECTION = "smellcheck"
-_WATCHED = ("pyproject.toml", "smellcheck.toml", ".smellcheck.toml", ".gitignore")
+#: Files whose change is the end of all that was found, and those that others are judged by.
+CONFIGURING = ("pyproject.toml", "smellcheck.toml", ".smellcheck.toml", ".gitignore")
+_WATCHED = (*CONFIGURING, "*.py")
 
 
 class ContentModifiedError(JsonRpcException):
@@ -147,8 +150,8 @@ class Session:
             if not self.preferences(document)["enable"]:
                 self._keep(document, state, Findings(left_out=True))
                 continue
-            wishes = self._wishes(document)
-            ask = Check(document.uri, document.path, document.text, wishes, document.notebook)
+            wishes, others = self._wishes(document), self.documents.beside(document)
+            ask = Check(document.uri, document.path, document.text, wishes, document.notebook, others)
             answer = await self.answered(("check", document.uri, state), ask)
             if isinstance(answer, Failed):
                 answer = Findings(problems=(Problem(document.uri, answer.kind, answer.message),))
@@ -166,7 +169,8 @@ class Session:
         """
         await self._configured.wait()
         state = document.state
-        ask = Mend(document.uri, document.path, document.text, self._wishes(document), unsafe, document.notebook)
+        others, wishes = self.documents.beside(document), self._wishes(document)
+        ask = Mend(document.uri, document.path, document.text, wishes, unsafe, document.notebook, others)
         answer = await self.answered(("mend", document.uri, state, unsafe), ask)
         if document.state != state:
             raise ContentModifiedError
@@ -187,6 +191,17 @@ class Session:
             waiting = self._waiting[key] = self.backstage.ask(key, ask)
             waiting.add_done_callback(lambda _: self._waiting.pop(key, None))
         return await asyncio.shield(waiting)
+
+    async def moved(self, *paths: Path | None) -> None:
+        """Files have changed, in the editor or on the disk: what was found by what they said holds no longer."""
+        outdated = self.documents.outdate_by({os.path.abspath(path) for path in paths if path is not None})
+        if not outdated:
+            return
+        if not self.abilities.pulls:
+            for document in outdated:
+                self.push(document)
+        elif self.abilities.refreshes:
+            await self._ask_client(self.server.workspace_diagnostic_refresh_async(None))
 
     def _supersede(self, key: tuple[Any, ...]) -> None:
         for older in [other for other in self._waiting if other[:2] == key[:2]]:

@@ -18,6 +18,7 @@ from ..finding import Finding, Problem, SafetyName, TextEdit
 from ..ignore import RULE as UNUSED_SUPPRESSION
 from ..magics import Masked, masked
 from ..notebook import Notebook
+from ..project import Project
 from ..reparse import Reparser
 from ..run import Options, Plan
 from ..selection import Layer, SelectorError
@@ -69,6 +70,7 @@ class Desk:
     def __init__(self) -> None:
         self._plans: dict[Wishes, tuple[Resolve, Plan]] = {}
         self._trees: dict[str, Reparser] = {}
+        self._project = Project()
 
     def answer(self, ask: Ask) -> Answer:
         """The answer to one ask; an ask that cannot be answered is told, never raised."""
@@ -114,12 +116,20 @@ class Desk:
         # The trees are freed by counting; a collection in between would walk all that are kept.
         gc.disable()
         try:
-            outcome = examine(source.text, replace(job, safety=frozenset()), reader=reparser)
+            project = self._seen(ask)
+            outcome = examine(source.text, replace(job, safety=frozenset()), reader=reparser, project=project)
             if ask.notebook:
                 outcome = by_cell(source, outcome, job.shown)
         finally:
             gc.enable()
-        return Findings(outcome.findings, outcome.problems, parsed=reparser.parsed, notes=outcome.notes)
+        return Findings(
+            outcome.findings,
+            outcome.problems,
+            parsed=reparser.parsed,
+            consulted=frozenset(outcome.consulted),
+            anywhere=any(question.startswith("callers ") for question, _ in outcome.asked),
+            notes=outcome.notes,
+        )
 
     def mend(self, ask: Mend) -> Mended:
         """The edits that `--fix` would make."""
@@ -130,7 +140,7 @@ class Desk:
         if isinstance(source, Problem):
             return Mended()
         unsafe: frozenset[SafetyName] = frozenset({"unsafe"} if ask.unsafe else ())
-        outcome = examine(source.text, replace(job, safety=job.safety | unsafe))
+        outcome = examine(source.text, replace(job, safety=job.safety | unsafe), project=self._seen(ask))
         if outcome.change is None:
             return Mended(problems=outcome.problems)
         changes: dict[int | None, tuple[str, str]] = {None: outcome.change}
@@ -141,6 +151,12 @@ class Desk:
                 return Mended(problems=(told(error, job.shown),))
         edits = {cell: tuple(difference(*change)) for cell, change in changes.items()}
         return Mended(edits, outcome.fixed, outcome.problems)
+
+    def _seen(self, ask: Check | Mend) -> Project:
+        """The project as it is now, with what is open in the place of what is saved."""
+        texts = [*ask.others, *([(ask.path, ask.text)] if ask.path is not None else [])]
+        self._project.renew({os.path.abspath(path): text.encode("utf-8", "surrogatepass") for path, text in texts})
+        return self._project
 
     def _job(self, ask: Check | Mend) -> Job | None:
         """What a run in the folder would do with the file; None when it would pass it by."""

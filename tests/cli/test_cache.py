@@ -33,6 +33,43 @@ sys.exit(code)
 """
 
 
+#: Says of every file that is looked at, and not remembered.
+WATCH = """
+import os, sys
+from smellcheck import run
+analyse = run.analyse
+def watched(job, **more):
+    os.write(2, f"looked-at:{job.shown}\\n".encode())
+    return analyse(job, **more)
+run.analyse = watched
+from smellcheck.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+NET = """import torch
+
+
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return x
+
+
+def load():
+    return Net().eval()
+"""
+SCORE = """import torch
+from net import load
+
+
+class Scorer:
+    def __init__(self):
+        self.net = load()
+
+    def score(self, x):
+        return self.net(x)[0].tolist()
+"""
+QUIET = "import torch\nfrom score import Scorer\n\nwith torch.no_grad():\n    Scorer().score(1)\n"
+
+
 @pytest.fixture(autouse=True)
 def _cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SMELLCHECK_NO_CACHE")
@@ -233,3 +270,89 @@ def test_clean(project: Path) -> None:
     (project / ".smellcheck_cache" / "mine").write_text("")
     assert subprocess.run(command, cwd=project, check=False, capture_output=True).returncode == 2
     assert (project / ".smellcheck_cache" / "mine").exists()
+
+
+# -- what other files say --------------------------------------------------------------------------
+
+
+def looked_at(*args: str, cwd: Path) -> tuple[list[str], list[str]]:
+    """The findings of a run by place, and the files that it looked at."""
+    command = [sys.executable, "-c", WATCH, "check", "--output-format", "json", *args]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    found = [f"{each['path']}:{each['range']['start']['line']}" for each in json.loads(done.stdout)["findings"]]
+    paths = (line.partition(":")[2] for line in done.stderr.splitlines() if line.startswith("looked-at:"))
+    return found, sorted(paths)
+
+
+@pytest.fixture
+def siblings(work: Path) -> Path:
+    """A project whose parts are judged by one another."""
+    (work / "setup.cfg").touch()
+    (work / "net.py").write_text(NET)
+    (work / "score.py").write_text(SCORE)
+    (work / "alone.py").write_text(WASTE)
+    assert looked_at(cwd=work) == (["alone.py:7", "score.py:10"], ["alone.py", "net.py", "score.py"])
+    assert looked_at(cwd=work) == (["alone.py:7", "score.py:10"], [])
+    return work
+
+
+def test_a_sibling_that_says_something_else_is_the_end_of_what_was_found_by_it(siblings: Path) -> None:
+    (siblings / "net.py").write_text(NET.replace("(torch.nn.Module)", ""))
+    assert looked_at(cwd=siblings) == (["alone.py:7"], ["net.py", "score.py"])
+    (siblings / "net.py").write_text(NET)
+    assert looked_at(cwd=siblings) == (["alone.py:7", "score.py:10"], [])
+
+
+def test_a_sibling_that_says_the_same_in_other_words_is_not(siblings: Path) -> None:
+    (siblings / "net.py").write_text("# said otherwise\n\n" + NET)
+    assert looked_at(cwd=siblings) == (["alone.py:7", "score.py:10"], ["net.py"])
+
+
+def test_a_caller_that_comes_and_goes_counts(siblings: Path) -> None:
+    (siblings / "quiet.py").write_text(QUIET)
+    found, paths = looked_at(cwd=siblings)
+    assert found == ["alone.py:7"]
+    assert "score.py" in paths
+    assert "net.py" not in paths
+    assert looked_at(cwd=siblings) == (["alone.py:7"], [])
+    (siblings / "quiet.py").unlink()
+    assert looked_at(cwd=siblings)[0] == ["alone.py:7", "score.py:10"]
+
+
+def test_a_module_that_moves_in_front_of_another_counts(siblings: Path) -> None:
+    (siblings / "net").mkdir()
+    (siblings / "net" / "__init__.py").write_text("def load(): ...\n")
+    assert looked_at(cwd=siblings)[0] == ["alone.py:7"]
+
+
+def test_one_file_alone_is_judged_by_its_siblings_too(siblings: Path) -> None:
+    assert looked_at("score.py", cwd=siblings) == (["score.py:10"], [])
+    assert looked_at("--no-cache", "score.py", cwd=siblings)[0] == ["score.py:10"]
+    (siblings / "quiet.py").write_text(QUIET)
+    assert looked_at("score.py", cwd=siblings) == ([], ["score.py"])
+
+
+def test_processes_and_standard_input_agree(siblings: Path) -> None:
+    for number in range(6):
+        (siblings / f"more{number}.py").write_text(SCORE.replace("def score", f"def score{number}"))
+    one, many = (looked_at("--no-cache", f"-j{jobs}", cwd=siblings)[0] for jobs in (1, 3))
+    assert one == many
+    assert len(one) == 8
+    command = [sys.executable, "-m", "smellcheck", "check", "--output-format", "json"]
+    command += ["--stdin-filename", "score.py", "-"]
+    done = subprocess.run(command, cwd=siblings, input=SCORE, capture_output=True, text=True, check=False)
+    assert [each["range"]["start"]["line"] for each in json.loads(done.stdout)["findings"]] == [10]
+
+
+def test_what_is_known_of_siblings_outlives_a_run(siblings: Path) -> None:
+    (siblings / "score.py").write_text(SCORE + "\n\nprint(Scorer)\n")
+    summaries = {path.name: path.read_text() for path in entries(siblings) if path.name.startswith("s")}
+    assert summaries
+    found, paths = looked_at(cwd=siblings)
+    assert (found, paths) == (["alone.py:7", "score.py:10"], ["score.py"])
+    for path in entries(siblings):
+        if path.name.startswith("s"):
+            path.write_text(path.read_text().replace("torch", "porch"))
+    (siblings / "score.py").write_text(SCORE)
+    assert looked_at(cwd=siblings)[0] == ["alone.py:7", "score.py:10"]

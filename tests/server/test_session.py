@@ -309,3 +309,52 @@ def test_a_closed_document_shows_nothing(folder: Path, play: Play) -> None:
             assert await editor.actions(uri, lsp.Range(lsp.Position(0, 0), lsp.Position(9, 0))) == []
 
     play(session())
+
+
+_NET = """import torch
+
+
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return x
+
+
+def load():
+    return Net().eval()
+"""
+_SCORE = """import torch
+from net import load
+
+
+class Scorer:
+    def __init__(self):
+        self.net = load()
+
+    def score(self, x):
+        return self.net(x)[0].tolist()
+"""
+
+
+@pytest.mark.parametrize("pulls", [False, True])
+def test_what_is_open_and_not_saved_counts_for_other_modules(folder: Path, play: Play, pulls: bool) -> None:
+    (folder / "setup.cfg").touch()
+    (folder / "net.py").write_text("def load(): ...\n")
+
+    async def session() -> None:
+        async with editing(folder, abilities("visual-studio-code", pulls=pulls)) as editor:
+            score = editor.open("score.py", _SCORE)
+            assert await told(editor, score, []) == []
+            net = editor.open("net.py", "def load(): ...\n")
+            editor.type(net, 0, len(editor.buffers[net]), _NET)
+            assert await told(editor, score, ["missing-no-grad"]) == ["missing-no-grad"]
+            editor.client.text_document_did_close(lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(net)))
+            assert await told(editor, score, []) == []
+
+    async def told(editor: Editor, uri: str, wanted: list[str]) -> list[str]:
+        """The rules of the findings that are shown, waited for where the server pushes them."""
+        if pulls:
+            return [str(each.code) for each in (await editor.pull(uri)).items]
+        found = await editor.pushed(uri, lambda found: [each.code for each in found] == wanted)
+        return [str(each.code) for each in found]
+
+    play(session())

@@ -1,0 +1,349 @@
+"""What the summaries of other modules come to: the kinds of values, whether classes are modules, what callees do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from . import frameworks
+from .modes import NEUTRAL, OFF, ON
+
+if TYPE_CHECKING:
+    from ..project import Found, View
+    from ..summaries.model import Function, Given
+    from .kinds import Kind
+
+#: How many returns and re-exports deep an answer is looked for.
+_DEEPEST = 8
+#: How far from a file those may be who call it under a mode.
+_FAR = 2
+#: The most modules that are asked whether they call something.
+_CALLERS = 30
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What is known of a value that another module makes."""
+
+    kind: Kind | None = None
+    name: str = ""
+    #: The class of the project that it is an instance of.
+    origin: Found | None = None
+    #: Whether it was put into evaluation mode on its way.
+    evaluates: bool = False
+    #: What a tuple holds.
+    items: tuple[Thing | None, ...] = ()
+    #: The parameter that is given back.
+    param: str = ""
+
+
+class Answers:
+    """What one file can be told by the modules that it imports."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._made: dict[tuple[str, str], Thing | None] = {}
+        self._trains: dict[tuple[str, str], bool] = {}
+        self._off: dict[tuple[str, str], bool] = {}
+
+    # -- classes -------------------------------------------------------------------------------
+
+    def is_module_class(self, found: Found) -> bool | None:
+        """Whether a class of the project is a `torch.nn.Module`; `None` when a base is out of sight."""
+        unsure = False
+        for base in self.view.lineage(found)[1]:
+            if base is not None and frameworks.MODULE_BASES.match(base):
+                return True
+            unsure |= base is None or not base.startswith(("torch.", "abc.", "typing.", "enum.", "keras", "tensorflow"))
+        return None if unsure else False
+
+    def derives(self, found: Found) -> tuple[str, ...]:
+        """The full names of the bases of a class that are not the project's own."""
+        return tuple(base for base in self.view.lineage(found)[1] if base is not None)
+
+    def words(self, found: Found) -> frozenset[str]:
+        """What a class and its ancestors in the project say of gradients and freezing."""
+        line = [each.cls for each in self.view.lineage(found)[0] if each.cls is not None]
+        return frozenset(word for cls in line for method in cls.methods.values() for word in method.words)
+
+    def attribute(self, found: Found, name: str) -> Thing | None:
+        """What an attribute of an instance is."""
+        for each in self.view.lineage(found)[0]:
+            if each.cls is not None and name in each.cls.attributes:
+                return self.thing(each.cls.attributes[name], each)
+        return None
+
+    # -- values --------------------------------------------------------------------------------
+
+    def made_by(self, name: str) -> Thing | None:
+        """What calling the thing of this name gives."""
+        return self._called(self.view.find(name), 0)
+
+    def _called(self, found: Found | str | None, depth: int) -> Thing | None:
+        if isinstance(found, str):
+            kind = frameworks.makes(found)
+            kind = "loss" if kind == "module" and found.endswith("Loss") else kind
+            return Thing(cast("Kind", kind), found) if kind else None
+        if found is None or depth > _DEEPEST:
+            return None
+        if found.kind == "class":
+            return self._instance(found)
+        if found.kind == "value" and isinstance(found.value, str) and found.value.startswith("@"):
+            return self._called(self.view.own(found, found.value), depth + 1)
+        if found.kind != "function" or found.function is None:
+            return None
+        key = (found.path, found.name)
+        if key not in self._made:
+            self._made[key] = None  # recursion adds nothing
+            self._made[key] = self._given_back(found, found.function, depth)
+        return self._made[key]
+
+    def _given_back(self, found: Found, function: Function, depth: int) -> Thing | None:
+        return None if function.pauses else self.thing(function.returns, found, depth + 1)
+
+    def _instance(self, found: Found) -> Thing | None:
+        if (
+            not found.name
+            or not self.is_module_class(found)
+            or found.rest not in ("", "from_pretrained", "from_config")
+        ):
+            return None
+        home = _bare(found)
+        return Thing(
+            "loss" if found.name.endswith("Loss") else "module", found.name, home, found.rest == "from_pretrained"
+        )
+
+    def thing(self, given: Given, home: Found, depth: int = 0) -> Thing | None:
+        """What an expression gives, as its summary spells it."""
+        if depth > _DEEPEST:
+            return None
+        if isinstance(given, list):
+            return Thing("tuple", items=tuple(self.thing(each, home, depth + 1) for each in given))
+        if isinstance(given, dict):
+            return _common([self.thing(each, home, depth + 1) for each in given["any"]])
+        text, _, then = given.partition("|")
+        found = self._spelled(text, home, depth)
+        if found is None or not then:
+            return found
+        return Thing(found.kind, found.name, found.origin, then == "eval", found.items, found.param)
+
+    def _spelled(self, text: str, home: Found, depth: int) -> Thing | None:
+        mark, rest = text[:1], text[1:]
+        match mark:
+            case "#":
+                return Thing(cast("Kind", rest)) if rest != "pending" else None
+            case "$":
+                return Thing(param=rest)
+            case "%" if home.cls is not None:
+                return self.attribute(_class_of(home), rest)
+            case "@":
+                value = self.view.own(home, text)
+                if not isinstance(value, str) and value is not None and value.kind == "value":
+                    return self.thing(value.value, value, depth + 1)
+            case "=" if rest.startswith("self."):
+                method = self.view.method(_class_of(home), rest[5:]) if home.cls is not None else None
+                return self._called(method, depth + 1)
+            case "=":
+                kind = frameworks.makes(rest)
+                if kind is not None:
+                    return self._called(rest, depth)
+                return self._called(self.view.own(home, rest), depth + 1)
+        return None
+
+    # -- what functions do ---------------------------------------------------------------------
+
+    def function(self, name: str) -> Found | None:
+        """The function of the project that a name means."""
+        found = self.view.find(name)
+        return found if found is not None and not isinstance(found, str) and found.kind == "function" else None
+
+    def holds(self, name: str) -> str | None:
+        """What a thing of the project does to autograd as a context or decorator; `None` when it is none of it."""
+        found = self.view.find(name)
+        if found is None or isinstance(found, str):
+            return _held(found) if found is not None and found != name else None
+        if found.kind == "function" and found.function is not None:
+            return found.function.holds
+        if found.kind == "value" and isinstance(found.value, str) and found.value.startswith("="):
+            return _held(found.value[1:])
+        return "?"
+
+    def trains(self, found: Found, depth: int = 0) -> bool:
+        """Whether a function of the project needs gradients, itself or through those that it surely calls."""
+        function = found.function
+        if function is None or function.trains or depth >= _FAR:
+            return function is not None and function.trains
+        key = (found.path, found.name)
+        if key not in self._trains:
+            self._trains[key] = False
+            self._trains[key] = any(self.trains(callee, depth + 1) for callee in self._callees(found))
+        return self._trains[key]
+
+    def _callees(self, found: Found) -> Iterator[Found]:
+        """The functions of the same module that a function surely calls."""
+        function = found.function
+        for name in sorted({name for names in function.calls.values() for name in names}) if function else ():
+            callee: Found | str | None = None
+            if name.startswith("@"):
+                callee = self.view.member(found.path, name[1:].split("."))
+            elif name.startswith("self.") and found.cls is not None:
+                callee = self.view.method(_class_of(found), name[5:])
+            if callee is not None and not isinstance(callee, str) and callee.kind == "function":
+                yield callee
+
+    def freezes(self, found: Found, position: int | str) -> bool | None:
+        """Whether a function freezes the argument at a place; `None` when what it says may come to that."""
+        function = found.function
+        if function is None:
+            return None
+        params = (
+            function.params[1:] if found.cls is not None and "!neutral" not in function.decorators else function.params
+        )
+        name = position if isinstance(position, str) else params[position] if position < len(params) else None
+        if name in function.freezes:
+            return True
+        callees = [callee.function for callee in self._callees(found)]
+        if function.words or any(callee is None or callee.words for callee in callees):
+            return None
+        return False
+
+    # -- callers -------------------------------------------------------------------------------
+
+    def called_off(self, name: str, path: str | None = None, depth: int = 0) -> bool:
+        """Whether another module of the project calls a function, `f` or `Class.m`, while it holds `no_grad`."""
+        home = self.view.path if path is None else path
+        key = (home, name)
+        if key not in self._off:
+            self._off[key] = False
+            self._off[key] = self._called_off(name, home, depth)
+        return self._off[key]
+
+    def _called_off(self, name: str, home: str, depth: int) -> bool:
+        owner, _, last = name.rpartition(".")
+        if last.startswith("__"):
+            return False
+        calling = self.view.calling(last)
+        if calling is None:
+            return False
+        others = [path for path in calling if path != home]
+        if len(others) > _CALLERS:
+            return False
+        # A method of a name that nobody else uses is meant wherever it is called.
+        only = bool(owner) and others != [] and self.view.defining(last) == [home]
+        for path in others:
+            summary = self.view.summary(path)
+            if summary is None:
+                continue
+            if not only and not self._knows(path, home, owner, last):
+                continue
+            functions = [summary.body, *summary.functions.values()]
+            functions += [method for cls in summary.classes.values() for method in cls.methods.values()]
+            for function in functions:
+                if self._holds_around(function, last, bool(owner), path, depth):
+                    return True
+        return False
+
+    def _knows(self, path: str, home: str, owner: str, last: str) -> bool:
+        """Whether a module imports the function itself, or what it is a method of."""
+        summary = self.view.summary(path)
+        if summary is None:
+            return False
+        wanted = owner or last
+        for full in (*summary.imports.values(), *(f"{star}.{wanted}" for star in summary.stars)):
+            tail = full.rpartition(".")[2]
+            if tail not in (wanted, _stem(home)) and not (owner and tail[:1].isupper()):
+                continue
+            found = self.view.find(full, path)
+            if isinstance(found, str) or found is None:
+                continue
+            if found.path == home and (found.kind == "module" or found.name in (wanted, owner)):
+                return True
+            if found.kind == "class" and any(
+                above.path == home and above.name == owner for above in self.view.lineage(found)[0]
+            ):
+                return True
+        return False
+
+    def _holds_around(self, function: Function, last: str, is_method: bool, path: str, depth: int) -> bool:
+        """Whether a function calls something by its last name, and no graph is recorded then."""
+        for mode, names in function.calls.items():
+            if not any(_means(name, last, is_method) for name in names):
+                continue
+            if mode == "off" or (mode == "" and self._runs_off(function, path)):
+                return True
+            if mode == "" and function.name and depth + 1 < _FAR and self.called_off(function.name, path, depth + 1):
+                return True
+        return False
+
+    def _runs_off(self, function: Function, path: str, depth: int = 0) -> bool:
+        """Whether a function's decorators, or one that calls it in its own module, hold `no_grad`."""
+        if function.whole or "!off" in function.decorators:
+            return True
+        if "!on" in function.decorators or depth > _FAR or not function.name:
+            return False
+        for decorator in function.decorators:
+            if decorator[:1] not in ("!", "?"):
+                from ..project import Found
+
+                found = self.view.own(Found(path, "module"), decorator)
+                if isinstance(found, Found) and found.function is not None and found.function.holds == "off":
+                    return True
+        summary = self.view.summary(path)
+        if summary is None:
+            return False
+        owner, _, last = function.name.rpartition(".")
+        others = [*summary.functions.values(), summary.body]
+        others += [method for cls in summary.classes.values() for method in cls.methods.values()]
+        return any(
+            mode == "off" or (mode == "" and self._runs_off(other, path, depth + 1))
+            for other in others
+            if other.name != function.name
+            for mode, names in other.calls.items()
+            if (f"self.{last}" if owner else f"@{last}") in names
+        )
+
+
+def _means(name: str, last: str, is_method: bool) -> bool:
+    return name.rpartition(".")[2].lstrip("@") == last and (not is_method or "." in name)
+
+
+def _held(name: str) -> str:
+    return "off" if name in OFF else "on" if name in ON else "neutral" if NEUTRAL.match(name) else "?"
+
+
+def _bare(found: Found) -> Found:
+    from ..project import Found as Made
+
+    return Made(found.path, "class", found.name, found.cls)
+
+
+def _class_of(found: Found) -> Found:
+    from ..project import Found as Made
+
+    return Made(found.path, "class", found.cls.name if found.cls is not None else "", found.cls)
+
+
+def _stem(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.basename(folder) if name == "__init__.py" else name.removesuffix(".py")
+
+
+def _common(things: list[Thing | None]) -> Thing | None:
+    """What several things have in common."""
+    some = [thing for thing in things if thing is None or thing.kind != "none"]
+    if not some or any(thing is None for thing in some):
+        return None
+    known = cast("list[Thing]", some)
+    first = known[0]
+    if any(thing.kind != first.kind for thing in known):
+        return None
+    if any(thing.param != first.param for thing in known):
+        return None
+    same = all(thing.name == first.name for thing in known)
+    origin = first.origin if same and all(thing.origin == first.origin for thing in known) else None
+    items = first.items if all(len(thing.items) == len(first.items) for thing in known) else ()
+    merged = tuple(_common([thing.items[at] for thing in known]) for at in range(len(items)))
+    evaluates = all(thing.evaluates for thing in known)
+    return Thing(first.kind, first.name if same else "", origin, evaluates, merged, first.param)

@@ -1,0 +1,137 @@
+"""What the modules that a file imports from its own project say of its calls; without a project, nothing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from .kinds import Value
+
+if TYPE_CHECKING:
+    from ..file import File
+    from ..project import Found
+    from .given import Answers, Thing
+
+
+class Siblings:
+    """One file's questions to its project."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    @cached_property
+    def _answers(self) -> Answers | None:
+        if self._file.project is None:
+            return None
+        from .given import Answers
+
+        return Answers(self._file.project)
+
+    def _named(self, node: cst.CSTNode) -> str | None:
+        """The name by which an import of this file may mean something of the project."""
+        return self._file.name(node) if self._answers is not None else None
+
+    # -- values and classes --------------------------------------------------------------------
+
+    def made(self, call: cst.Call) -> Value | None:
+        """What a call of something of the project gives, if sure."""
+        return self._value(self._thing(call), call)
+
+    def unpacked(self, call: cst.Call, path: tuple[int, ...]) -> Value | None:
+        """What unpacking the result of such a call gives at a place."""
+        thing = self._thing(call)
+        for at in path:
+            thing = thing.items[at] if thing is not None and 0 <= at < len(thing.items) else None
+        return self._value(thing, call)
+
+    def evaluates(self, call: cst.Call) -> bool:
+        """Whether a call gives a model that was put into evaluation mode."""
+        thing = self._thing(call)
+        return thing is not None and thing.evaluates
+
+    def _thing(self, call: cst.Call) -> Thing | None:
+        name = self._named(call.func)
+        return self._answers.made_by(name) if name is not None and self._answers is not None else None
+
+    def _value(self, thing: Thing | None, call: cst.Call) -> Value | None:
+        if thing is None:
+            return None
+        if thing.param:
+            found = self.function(call)
+            given = self._given(call, found, thing.param) if found is not None else None
+            return self._file.values.of(given) if given is not None else None
+        return Value(thing.kind, thing.name, call, origin=thing.origin) if thing.kind is not None else None
+
+    def attribute(self, origin: Found, name: str) -> Value | None:
+        """What an attribute of an instance of a class of the project is."""
+        thing = self._answers.attribute(origin, name) if self._answers is not None else None
+        return Value(thing.kind, thing.name, origin=thing.origin) if thing is not None and thing.kind else None
+
+    def cls(self, node: cst.CSTNode) -> Found | None:
+        """The class of the project that a name means."""
+        name = self._named(node)
+        found = self._answers.view.find(name) if name is not None and self._answers is not None else None
+        return None if found is None or isinstance(found, str) or found.kind != "class" or found.rest else found
+
+    def is_module_class(self, node: cst.CSTNode) -> bool | None:
+        """Whether a name means a class of the project that is a `torch.nn.Module`; `None` when not sure."""
+        found = self.cls(node)
+        return self._answers.is_module_class(found) if found is not None and self._answers is not None else None
+
+    def derives(self, node: cst.CSTNode) -> tuple[str, ...]:
+        """The bases out of the project, by full name, of the class that a name means."""
+        found = self.cls(node)
+        return self._answers.derives(found) if found is not None and self._answers is not None else ()
+
+    def words(self, origin: Found) -> frozenset[str]:
+        """What a class of the project says of gradients and freezing."""
+        return self._answers.words(origin) if self._answers is not None else frozenset()
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def function(self, call: cst.Call) -> Found | None:
+        """The function of another module of the project that a call runs."""
+        name = self._named(call.func)
+        return self._answers.function(name) if name is not None and self._answers is not None else None
+
+    def trains(self, call: cst.Call) -> bool:
+        """Whether a call runs a function of the project that needs gradients."""
+        found = self.function(call)
+        return found is not None and self._answers is not None and self._answers.trains(found)
+
+    def freezes(self, call: cst.Call, arg: cst.Arg) -> bool | None:
+        """Whether a call runs a function of the project that freezes this argument; `None` when not sure."""
+        found = self.function(call)
+        if found is None or self._answers is None or any(each.star for each in call.args):
+            return None
+        position = arg.keyword.value if arg.keyword is not None else list(call.args).index(arg)
+        return self._answers.freezes(found, position)
+
+    def holds(self, node: cst.CSTNode) -> str | None:
+        """What a context or decorator of the project does to autograd: `off`, `neutral` or `?`; `None` for others."""
+        name = self._named(node)
+        return self._answers.holds(name) if name is not None and self._answers is not None else None
+
+    def called_off(self, function: cst.FunctionDef) -> bool:
+        """Whether another module of the project calls a function of this file while it holds `no_grad`.
+
+        The dearest question of all: ask it last.
+        """
+        if self._answers is None:
+            return False
+        owner = self._file.calls.class_of(function)
+        name = function.name.value
+        return self._answers.called_off(f"{owner.name.value}.{name}" if owner is not None else name)
+
+    def _given(self, call: cst.Call, found: Found, param: str) -> cst.BaseExpression | None:
+        """The expression that a call passes for a parameter."""
+        params = found.function.params if found.function is not None else ()
+        for index, arg in enumerate(call.args):
+            if arg.star:
+                return None
+            named = arg.keyword.value if arg.keyword is not None else params[index] if index < len(params) else ""
+            if named == param:
+                return arg.value
+        return None

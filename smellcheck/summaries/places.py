@@ -1,0 +1,148 @@
+"""Where the modules of a project lie: its root, its files, and the file that an import names; nothing is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+
+#: What marks the root of a project, the surest first; of the files of a group any.
+_MARKS = (
+    (".git", ".hg"),
+    ("pyproject.toml", "setup.py", "setup.cfg", "smellcheck.toml", ".smellcheck.toml"),
+    ("requirements.txt", "environment.yml", "environment.yaml", "Pipfile"),
+)
+#: Folders of a root that packages may lie in.
+_SOURCES = ("src", "lib", "python")
+_PASSED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"})
+_HIGHEST, _MOST = 24, 4000
+#: Tests run code in any mode, and say nothing of how it is used.
+TESTS = re.compile(r"(^|/)(tests?|testing|unittests?|benchmarks?)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
+
+
+class Places:
+    """Paths of one run. What the disk says is kept: a run sees one state of it."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, str] = {}
+        self._roots: dict[str, str] = {}
+        self._packages: dict[tuple[str, str], str | None] = {}
+        self._known_bases: dict[str, list[str]] = {}
+        self._files: dict[str, tuple[str, ...] | None] = {}
+
+    def forget(self) -> None:
+        """Look anew from now on."""
+        self.__init__()  # type: ignore[misc]
+
+    def kind(self, path: str) -> str:
+        """`file`, `folder`, or nothing."""
+        found = self._kinds.get(path)
+        if found is None:
+            found = self._kinds[path] = "file" if os.path.isfile(path) else "folder" if os.path.isdir(path) else ""
+        return found
+
+    def root(self, folder: str) -> str:
+        """The root of the project that a folder belongs to: marked as such, or else where its Python files begin."""
+        if folder not in self._roots:
+            self._roots[folder] = self._root(folder)
+        return self._roots[folder]
+
+    def _root(self, folder: str) -> str:
+        above = [folder]
+        home = os.path.expanduser("~")
+        while len(above) < _HIGHEST and os.path.dirname(above[-1]) not in (above[-1], home):
+            above.append(os.path.dirname(above[-1]))
+        for marks in _MARKS:
+            for step in above:
+                if any(self.kind(os.path.join(step, mark)) for mark in marks):
+                    return step
+        step = folder
+        while self.kind(os.path.join(step, "__init__.py")) and os.path.dirname(step) != step:
+            step = os.path.dirname(step)
+        return step
+
+    def files(self, root: str) -> tuple[str, ...] | None:
+        """The modules below a root, tests left out, as paths from it; `None` when they are too many to look through."""
+        if root not in self._files:
+            self._files[root] = self._listed(root)
+        return self._files[root]
+
+    def _listed(self, root: str) -> tuple[str, ...] | None:
+        found: list[str] = []
+        for above, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if name not in _PASSED and not name.startswith("."))
+            here = os.path.relpath(above, root).replace(os.sep, "/")
+            inside = "" if here == "." else f"{here}/"
+            found += (f"{inside}{name}" for name in sorted(names) if name.endswith(".py"))
+            if len(found) > _MOST:
+                return None
+        return tuple(path for path in found if not TESTS.search(path))
+
+    def module(self, name: str, path: str) -> str | None:
+        """The file of the module called `name` in an import of the file at `path`; relative names have their dots.
+
+        A package's is its `__init__.py`; a folder without one gives nothing but the modules in it.
+        """
+        bare = name.lstrip(".")
+        dots = len(name) - len(bare)
+        folder = os.path.dirname(path)
+        if dots:
+            for _ in range(dots - 1):
+                folder = os.path.dirname(folder)
+            return self._below(folder, bare.split(".") if bare else [])
+        parts = bare.split(".")
+        if self.package(parts[0], path) is None:
+            return None
+        return next((found for base in self._bases(folder) if (found := self._below(base, parts))), None)
+
+    def package(self, name: str, path: str) -> str | None:
+        """The first folder or module that an absolute import of this first name may mean, none for other packages."""
+        folder = os.path.dirname(path)
+        key = (name, folder)
+        if key not in self._packages:
+            self._packages[key] = None if name in sys.stdlib_module_names else self._package(name, folder)
+        return self._packages[key]
+
+    def _package(self, name: str, folder: str) -> str | None:
+        for base in self._bases(folder):
+            path = os.path.join(base, name)
+            if self.kind(path) == "folder":
+                return path
+            if self.kind(f"{path}.py"):
+                return f"{path}.py"
+        return None
+
+    def _bases(self, folder: str) -> list[str]:
+        """The folders that absolute imports are looked up in, in the order of Python's path as far as one can tell."""
+        if folder in self._known_bases:
+            return self._known_bases[folder]
+        root, steps = self.root(folder), [folder]
+        while steps[-1] != root and steps[-1].startswith(root) and os.path.dirname(steps[-1]) != steps[-1]:
+            steps.append(os.path.dirname(steps[-1]))
+        # A module of a package is imported from outside of it; a script's own folder comes first.
+        outside = [step for step in steps if not self.kind(os.path.join(step, "__init__.py"))]
+        inside = [step for step in steps if step not in outside]
+        sources = [os.path.join(root, source) for source in _SOURCES]
+        bases = [*outside, *(source for source in sources if self.kind(source) and source not in steps), *inside]
+        self._known_bases[folder] = bases
+        return bases
+
+    def _below(self, folder: str, parts: list[str]) -> str | None:
+        for part in parts[:-1]:
+            folder = os.path.join(folder, part)
+            if self.kind(folder) != "folder":
+                return None
+        base = os.path.join(folder, parts[-1]) if parts else folder
+        for path in (os.path.join(base, "__init__.py"), f"{base}.py"):
+            if self.kind(path) == "file":
+                return path
+        return None
+
+
+def relative(path: str, folder: str) -> str:
+    """A path as it is told: from a folder, with slashes."""
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+Resolve = Callable[[str, str], str | None]

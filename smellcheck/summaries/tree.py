@@ -1,0 +1,52 @@
+"""Walks CPython's tree: only what code does, neither annotations nor operators."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_INNER = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda})
+_PLAIN = frozenset({
+    "ctx", "id", "attr", "op", "ops", "kind", "type_comment", "type_ignores", "annotation", "returns", "name", "names",
+    "module", "level", "arg", "is_async", "simple", "conversion", "type_params", "rest", "cls", "kwd_attrs",
+})  # fmt: skip
+_GAPPED = frozenset({ast.Dict, ast.arguments})
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: (), ast.arguments: ("kw_defaults", "defaults")}
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The child nodes that matter, in order."""
+    kind = type(node)
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        fields = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _PLAIN)
+    found: list[ast.AST] = []
+    for name in fields:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += value
+        elif value is not None:
+            found.append(value)
+    # `{**more}` has no key there, a required keyword no default.
+    return [child for child in found if child is not None] if kind in _GAPPED else found
+
+
+def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """What stands in some statements, bodies of nested functions and classes left out."""
+    todo = list(body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if type(node) not in _INNER:
+            todo += children(node)
+
+
+def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the blocks in it, whatever they are for."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse", "finalbody"):
+            yield from statements(getattr(statement, name, ()))
+        for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            yield from statements(part.body)

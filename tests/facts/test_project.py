@@ -1,0 +1,413 @@
+"""What the other modules of a project say: imports resolved, kinds, modes, what callees do, and who calls."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import libcst as cst
+import pytest
+
+from smellcheck import plugins
+from smellcheck.engine import check
+from smellcheck.file import File
+from smellcheck.project import Found, Project
+from smellcheck.summaries.make import summarise
+from smellcheck.summaries.model import read
+
+Write = Callable[[dict[str, str]], Path]
+
+NET = """
+    import torch
+    from torch import nn
+
+    class Base(nn.Module):
+        pass
+
+    class Net(Base):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Linear(8, 8)
+            self.fc = nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.fc(self.body(x))
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a project; what marks its root is there."""
+
+    def write(files: dict[str, str]) -> Path:
+        for name, text in {"setup.cfg": "", **files}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        return tmp_path
+
+    return write
+
+
+def seen(root: Path, name: str) -> File:
+    """A module of the project, parsed."""
+    return File((root / name).read_text(), name, project=Project().view(root / name))
+
+
+def last(file: File) -> cst.BaseExpression:
+    """The value of the last statement of a file."""
+    statement = file.module.body[-1]
+    assert isinstance(statement, cst.SimpleStatementLine)
+    expression = statement.body[0]
+    assert isinstance(expression, cst.Expr)
+    return expression.value
+
+
+def smells(root: Path, name: str) -> list[str]:
+    """The findings of all rules in a module, by line."""
+    view = Project().view(root / name)
+    found = check((root / name).read_text(), plugins.rules(), name, project=view).findings
+    return [f"{finding.range.line} {finding.rule}" for finding in found]
+
+
+# -- imports ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "start", "home"),
+    [
+        ({"train.py": "", "net.py": NET}, "net.Net", "train.py", "net.py"),
+        ({"train.py": "", "models/net.py": NET}, "models.net.Net", "train.py", "models/net.py"),
+        ({"pkg/__init__.py": "", "pkg/a.py": "", "pkg/net.py": NET}, ".net.Net", "pkg/a.py", "pkg/net.py"),
+        ({"pkg/__init__.py": "", "pkg/sub/a.py": "", "pkg/net.py": NET}, "..net.Net", "pkg/sub/a.py", "pkg/net.py"),
+        ({"src/pkg/__init__.py": "", "src/pkg/net.py": NET, "run.py": ""}, "pkg.net.Net", "run.py", "src/pkg/net.py"),
+        (
+            {"pkg/__init__.py": "from .net import Net\n", "pkg/net.py": NET, "a.py": ""},
+            "pkg.Net",
+            "a.py",
+            "pkg/net.py",
+        ),
+        (
+            {"pkg/__init__.py": "from .net import *\n", "pkg/net.py": NET, "a.py": ""},
+            "pkg.Net",
+            "a.py",
+            "pkg/net.py",
+        ),
+        ({"scripts/run.py": "", "pkg/net.py": NET}, "pkg.net.Net", "scripts/run.py", "pkg/net.py"),
+    ],
+)
+def test_an_import_leads_to_the_module_that_defines(
+    write: Write, files: dict[str, str], name: str, start: str, home: str
+) -> None:
+    root = write(files)
+    found = Project().view(root / start).find(name)
+    assert isinstance(found, Found)
+    assert (found.kind, found.name, Path(found.path)) == ("class", "Net", root / home)
+
+
+def test_what_is_not_the_projects_keeps_its_full_name(write: Write) -> None:
+    root = write({"a.py": "", "common.py": "import torch.nn as nn\nfrom torch.optim import *\n"})
+    view = Project().view(root / "a.py")
+    assert view.find("torch.nn.Linear") == "torch.nn.Linear"
+    assert view.find("common.nn.Linear") == "torch.nn.Linear"
+    assert view.find("logging.getLogger") == "logging.getLogger"
+
+
+def test_imports_in_circles_lead_nowhere(write: Write) -> None:
+    root = write({"a.py": "", "b.py": "from c import thing\n", "c.py": "from b import thing\n"})
+    assert Project().view(root / "a.py").find("b.thing") is None
+
+
+def test_neither_links_out_nor_broken_modules_do_harm(write: Write) -> None:
+    root = write({"a.py": "", "b.py": "def f(:\n", "c.py": "x = 1\n" * 200_000})
+    view = Project().view(root / "a.py")
+    assert view.find("b.f") is None
+    assert view.find("c.x") is None
+
+
+def test_one_file_is_judged_by_so_many_modules_and_no_more(write: Write) -> None:
+    files = {f"m{number}.py": f"class C{number}:\n    pass\n" for number in range(80)}
+    root = write({**files, "a.py": ""})
+    view = Project().view(root / "a.py")
+    known = [view.find(f"m{number}.C{number}") for number in range(80)]
+    assert sum(isinstance(found, Found) for found in known) == 60
+
+
+def test_nothing_is_run(write: Write) -> None:
+    root = write({"a.py": "", "b.py": "import pathlib\npathlib.Path('ran').write_text('')\ndef f(): ...\n"})
+    assert isinstance(Project().view(root / "a.py").find("b.f"), Found)
+    assert not (root / "ran").exists()
+    assert not Path("ran").exists()
+
+
+# -- kinds -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("class C(torch.nn.Module): ...", "module"),
+        ("class B(torch.nn.Module): ...\nclass C(B): ...", "module"),
+        ("class CLoss(torch.nn.Module): ...\nC = CLoss", "loss"),
+        ("class C(torch.utils.data.Dataset): ...", None),
+        ("class C(somewhere.Model): ...", None),
+        ("def C(): return torch.nn.Linear(1, 1)", "module"),
+        ("def C():\n    m = torch.nn.Linear(1, 1)\n    m = torch.nn.DataParallel(m)\n    return m.to('cpu')", "module"),
+        (
+            "def C(a):\n    if a:\n        m = torch.nn.Linear(1, 1)\n    else:\n"
+            "        m = torch.nn.Conv2d(1, 1, 1)\n    return m",
+            "module",
+        ),
+        ("def C(a):\n    if a:\n        return torch.nn.Linear(1, 1)\n    return torch.zeros(1)", None),
+        ("def C(m): return torch.optim.SGD(m.parameters(), 0.1)", "optimizer"),
+        ("def C(d): return torch.utils.data.DataLoader(d)", "loader"),
+        ("def C(): return torch.zeros(3)", "tensor"),
+        ("def C(): yield torch.zeros(3)", None),
+        ("async def C(): return torch.zeros(3)", None),
+        ("def C(): return D()\ndef D(): return torch.zeros(3)", "tensor"),
+        ("def C(): return C()", None),
+    ],
+)
+def test_what_a_call_of_a_sibling_gives(write: Write, code: str, kind: str | None) -> None:
+    root = write({"make.py": f"import torch\nimport somewhere\n{code}\n", "a.py": "from make import C\nC()\n"})
+    file = seen(root, "a.py")
+    assert file.values.kind(last(file)) == kind
+
+
+def test_what_is_unpacked_from_a_sibling(write: Write) -> None:
+    make = (
+        "import torch\ndef loaders(d):\n    a = torch.utils.data.DataLoader(d)\n    return a, len(a), torch.zeros(1)\n"
+    )
+    root = write({"make.py": make, "a.py": "from make import loaders\na, b, c = loaders([])\n[a, b, c]\n"})
+    file = seen(root, "a.py")
+    held = last(file)
+    assert isinstance(held, cst.List)
+    assert [file.values.kind(element.value) for element in held.elements] == ["loader", None, "tensor"]
+
+
+def test_a_parameter_that_is_given_back_is_what_was_given(write: Write) -> None:
+    root = write(
+        {
+            "make.py": "def move(model, device):\n    return model.to(device)\n",
+            "a.py": "import torch\nfrom make import move\nmove(torch.nn.Linear(1, 1), 'cpu')\n",
+        }
+    )
+    file = seen(root, "a.py")
+    assert file.values.kind(last(file)) == "module"
+
+
+def test_parts_of_a_siblings_module_and_bases_from_elsewhere(write: Write) -> None:
+    root = write(
+        {"net.py": NET, "a.py": "from net import Net\nNet().fc\n", "b.py": "from net import Base\nclass D(Base): ...\n"}
+    )
+    file = seen(root, "a.py")
+    assert file.values.is_module(last(file))
+    file = seen(root, "b.py")
+    assert file.values.is_module_class(next(file.all(cst.ClassDef)))
+
+
+# -- modes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "held"),
+    [
+        ("quiet = torch.no_grad", "off"),
+        ("def quiet(f):\n    return torch.no_grad()(f)", "?"),
+        ("def quiet(f):\n    def g(*a):\n        with torch.no_grad():\n            return f(*a)\n    return g", "off"),
+        ("def quiet(f):\n    @torch.no_grad()\n    def g(*a):\n        return f(*a)\n    return g", "off"),
+        (
+            "def quiet(f):\n    def g(*a):\n        with torch.no_grad():\n            a\n        f(a)\n    return g",
+            "?",
+        ),
+        ("@contextmanager\ndef quiet():\n    with torch.no_grad():\n        yield", "off"),
+        ("def quiet(f):\n    def g(*a):\n        print(1)\n        return f(*a)\n    return g", "neutral"),
+        ("def quiet():\n    return torch.no_grad()", "off"),
+    ],
+)
+def test_what_a_decorator_of_a_sibling_holds(write: Write, code: str, held: str) -> None:
+    make = f"import torch\nfrom contextlib import contextmanager\n{code}\n"
+    root = write({"make.py": make, "a.py": "from make import quiet\n@quiet\ndef f(): ...\n"})
+    file = seen(root, "a.py")
+    function = next(file.all(cst.FunctionDef))
+    assert file.grad.of_function(function) == {"off": "off", "neutral": "on", "?": None}[held]
+
+
+SCORE = """
+    import torch
+    from net import Net
+
+    net = Net()
+    net.eval()
+
+    def score(x):
+        return net(x).argmax()
+
+    class Scorer:
+        def __init__(self):
+            self.net = Net().eval()
+
+        def rate(self, x):
+            return self.net(x).argmax()
+"""
+BOTH = ["9 missing-no-grad", "16 missing-no-grad"]
+
+
+@pytest.mark.parametrize(
+    ("other", "left"),
+    [
+        ("from score import score\nscore(1)", BOTH),
+        ("import torch\nfrom score import score\nwith torch.no_grad():\n    score(1)", BOTH[1:]),
+        ("import torch\nimport score\n@torch.inference_mode()\ndef f():\n    score.score(1)", BOTH[1:]),
+        (
+            "import torch\nfrom score import score\ndef f():\n    score(1)\n@torch.no_grad()\ndef g():\n    f()",
+            BOTH[1:],
+        ),
+        ("import torch\nfrom elsewhere import score\nwith torch.no_grad():\n    score(1)", BOTH),
+        ("import torch\nfrom score import Scorer\ns = Scorer()\nwith torch.no_grad():\n    s.rate(1)", BOTH[:1]),
+        ("import torch\nclass T:\n    def rate(self): ...\nwith torch.no_grad():\n    T().rate()", BOTH),
+        ("import torch\nfrom score import score\nwith torch.enable_grad():\n    score(1)", BOTH),
+    ],
+)
+def test_callers_elsewhere_that_hold_no_grad(write: Write, other: str, left: list[str]) -> None:
+    root = write({"net.py": NET, "score.py": SCORE, "main.py": f"{other}\n"})
+    assert smells(root, "score.py") == left
+
+
+def test_callers_in_tests_do_not_count(write: Write) -> None:
+    other = "import torch\nfrom score import score\nwith torch.no_grad():\n    score(1)\n"
+    root = write({"net.py": NET, "score.py": SCORE, "tests/test_score.py": other})
+    assert smells(root, "score.py") == BOTH
+
+
+# -- what callees do -------------------------------------------------------------------------------
+
+
+def test_a_sibling_that_trains_makes_its_caller_train(write: Write) -> None:
+    root = write(
+        {
+            "steps.py": "def step(loss, opt):\n    loss.backward()\n    opt.step()\ndef outer(a, b):\n    step(a, b)\n"
+            "def look(a):\n    return a.mean()\n",
+            "a.py": "import torch\nimport steps\ndef f(x):\n    steps.outer(x, 1)\ndef g(x):\n    steps.look(x)\n",
+        }
+    )
+    file = seen(root, "a.py")
+    f, g = file.all(cst.FunctionDef)
+    assert file.phase.function_trains(f)
+    assert not file.phase.function_trains(g)
+
+
+HEAD = """
+    import torch
+    from net import Net
+    from tools import prepare
+
+    def run(loader, criterion):
+        model = Net()
+        prepare(model)
+        optimizer = torch.optim.SGD(model.fc.parameters(), 0.1)
+        for x, y in loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("prepare", "smelly"),
+    [
+        ("def prepare(model):\n    print(model)\n", True),
+        ("def prepare(model):\n    for p in model.parameters():\n        p.requires_grad = False\n", False),
+        ("def prepare(model):\n    model.body.requires_grad_(False)\n", False),
+        ("def prepare(model):\n    deeper(model)\ndef deeper(m):\n    m.requires_grad_(False)\n", False),
+        ("from elsewhere import prepare\n", False),
+    ],
+)
+def test_what_a_sibling_freezes_is_frozen(write: Write, prepare: str, smelly: bool) -> None:
+    root = write({"net.py": NET, "tools.py": prepare, "a.py": HEAD})
+    assert ("8 unfrozen-backbone" in smells(root, "a.py") or "9 unfrozen-backbone" in smells(root, "a.py")) is smelly
+
+
+def test_a_sibling_that_hands_over_a_model_in_evaluation_mode(write: Write) -> None:
+    loads = "import torch\nfrom net import Net\ndef load(p):\n    m = Net()\n    m.load_state_dict(torch.load(p))\n"
+    use = "import torch\nfrom load import load\nclass A:\n    def __init__(self):\n        self.m = load('x')\n\n"
+    use += "    def rate(self, x):\n        return self.m(x)[0].tolist()\n"
+    root = write({"net.py": NET, "load.py": f"{loads}    m.eval()\n    return m\n", "a.py": use})
+    assert smells(root, "a.py") == ["8 missing-no-grad"]
+
+
+def test_what_a_function_does_is_in_its_summary() -> None:
+    summary = summarise(
+        b"import torch\n"
+        b"def f(model, rows, x):\n"
+        b"    model.eval()\n"
+        b"    model.requires_grad_(False)\n"
+        b"    rows.append(x.item())\n"
+        b"    return torch.load('x')\n"
+        b"def g(model):\n    model.train()\n    model.eval()\n"
+    )
+    assert summary is not None
+    f, g = summary.functions["f"], summary.functions["g"]
+    assert (f.evals, f.freezes, f.mutates) == (("model",), ("model",), ("model", "rows"))
+    assert (f.loads, f.synchronises, f.trains) == (True, True, False)
+    assert g.evals == ()
+    assert read(summary.written()) == summary
+
+
+def test_real_modules_survive_the_trip_through_json() -> None:
+    for path in sorted((Path(__file__).parents[2] / "smellcheck").rglob("*.py")):
+        summary = summarise(path.read_bytes())
+        assert summary is not None
+        assert read(summary.written()) == summary
+
+
+# -- versions --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "bounds"),
+    [
+        ({"requirements.txt": "torch==2.1.0+cu118\n"}, ((2, 1, 0), (2, 1, 1))),
+        ({"requirements.txt": "# nothing\nTorch >= 1.13, < 3  # why\n"}, ((1, 13), (3,))),
+        ({"requirements.txt": "torchvision==0.1\n"}, None),
+        ({"requirements.txt": "torch\n"}, ((), None)),
+        ({"pyproject.toml": '[project]\ndependencies = ["torch~=2.2.1"]\n'}, ((2, 2, 1), (2, 3))),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\ntorch = "^1.9"\n'}, ((1, 9), (2,))),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\ntorch = {version = ">=2", extras = []}\n'}, ((2,), None)),
+        ({"setup.cfg": "[options]\ninstall_requires =\n    torch>1.7\n"}, ((1, 7), None)),
+        ({"setup.py": "from setuptools import setup\nsetup(install_requires=['torch>=1.4'])\n"}, ((1, 4), None)),
+        ({"environment.yml": "dependencies:\n  - pytorch::torch=1.8\n"}, ((1, 8), (1, 9))),
+        (
+            {"requirements.txt": "torch>=1\n", "uv.lock": '[[package]]\nname = "torch"\nversion = "2.5.1"\n'},
+            ((2, 5, 1), (2, 5, 2)),
+        ),
+        ({"Pipfile.lock": '{"default": {"torch": {"version": "==2.0.0"}}}'}, ((2, 0, 0), (2, 0, 1))),
+        ({"pyproject.toml": "[project\n", "requirements.txt": "torch>=2\n"}, ((2,), None)),
+    ],
+)
+def test_the_versions_that_manifests_admit(write: Write, files: dict[str, str], bounds: object) -> None:
+    root = write({"pkg/a.py": "", **files})
+    assert Project().view(root / "pkg" / "a.py").versions("torch") == bounds
+
+
+# -- what is asked ---------------------------------------------------------------------------------
+
+
+def test_a_file_that_imports_nothing_of_the_project_asks_for_no_summary(write: Write) -> None:
+    root = write(
+        {"net.py": NET, "a.py": "import torch\nmodel = torch.nn.Linear(1, 1)\nmodel.eval()\nmodel(x).argmax()\n"}
+    )
+    project = Project()
+    view = project.view(root / "a.py")
+    assert check((root / "a.py").read_text(), plugins.rules(), "a.py", project=view).findings
+    assert not project.learned
+
+
+def test_every_answer_is_given_again_alike(write: Write) -> None:
+    root = write({"net.py": NET, "score.py": SCORE, "main.py": "import score\n", "requirements.txt": "torch\n"})
+    view = Project().view(root / "score.py")
+    check((root / "score.py").read_text(), plugins.rules(), "score.py", project=view)
+    assert {question.partition(" ")[0] for question, _ in view.asked} >= {"summary", "package", "module", "callers"}
+    again = Project()
+    assert [(question, again.answer(question, view.path)) for question, _ in view.asked] == list(view.asked)
