@@ -1,0 +1,59 @@
+"""A whole singular value or eigenvalue decomposition is computed for its values alone."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import Edit, File, Fix, Smell, rule
+
+#: Of each function: where the values stand in what it returns, as what attribute, and what computes nothing else.
+_FUNCTIONS = {
+    "torch.svd": (1, "S", "torch.linalg.svdvals"),
+    "torch.linalg.svd": (1, "S", "torch.linalg.svdvals"),
+    "torch.linalg.eigh": (0, "eigenvalues", "torch.linalg.eigvalsh"),
+    "torch.linalg.eig": (0, "eigenvalues", "torch.linalg.eigvals"),
+}
+
+
+@rule(imports="torch", calls=tuple(_FUNCTIONS), practice="refactoring")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    place, attribute, better = _FUNCTIONS[file.name(call.func) or ""]
+    taken = values(call, place, attribute, file)
+    if taken is None or len(call.args) == 0 or call.args[0].star or file.context.in_test(call):
+        return
+    # `compute_uv=False` and `UPLO` are asked for by name.
+    if any(arg.keyword is not None and arg.keyword.value in ("compute_uv", "UPLO", "out") for arg in call.args):
+        return
+    message = f"`{file.text_of(call.func)}` computes vectors beside the values, which nobody reads"
+    yield Smell(call, message, fix(call, taken, better, file))
+
+
+def values(call: cst.Call, place: int, attribute: str, file: File) -> cst.CSTNode | None:
+    """What stands for the values, when nothing else is read of a decomposition: an expression or an assigned tuple."""
+    above = file.parent(call)
+    match above:
+        case cst.Attribute(attr=cst.Name(value=name)) if name == attribute:
+            return above
+        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=index)))]):
+            return above if index == str(place) else None
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements) as pair)]):
+            dropped = [element.value for i, element in enumerate(elements) if i != place]
+            if len(elements) == 3 - (attribute != "S") and all(
+                isinstance(name, cst.Name) and not file.uses(name) for name in dropped
+            ):
+                return pair
+    return None
+
+
+def fix(call: cst.Call, taken: cst.CSTNode, better: str, file: File) -> Fix | None:
+    """The function that computes the values alone."""
+    spelled = file.names.local_name(better, call)
+    if spelled is None:
+        return None
+    text = f"{spelled}({file.text_of(call.args[0].value)})"
+    title = f"Compute the values alone, with `{spelled}`"
+    if not isinstance(taken, cst.Tuple):
+        return Fix.unsafe(title, file.replace(taken, text))
+    place = 1 if better.endswith("svdvals") else 0
+    kept = file.text_of(taken.elements[place].value)
+    return Fix.unsafe(title, Edit((taken, "start"), (call, "end"), f"{kept} = {text}"))
