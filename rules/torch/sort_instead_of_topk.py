@@ -1,0 +1,88 @@
+"""All entries are sorted although only the largest few are read."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Fix, Smell, rule
+
+# How many are kept: a small number in the source, or a name that says that they are the few best.
+_FEW = re.compile(r"(^|[._])(top_?k\w*|k|top_?n|n_?best|num_?beams?|beam_?(size|width))$", re.I)
+_MANY = 100
+_FLAT = {"flatten", "ravel"}
+
+
+@rule(imports="torch", words=("sort argsort", "descending"), practice="refactoring", level="info")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in ("sort", "argsort"):
+        return
+    descending = file.argument(call, "descending")
+    if descending is None or not isinstance(descending.value, cst.Name) or descending.value.value != "True":
+        return
+    function = file.name(call.func) in ("torch.sort", "torch.argsort")
+    given = call.args[0].value if function else call.func.value
+    part, node = which(call, call.func.attr.value, file)
+    cut = file.parent(node)
+    if part is None or not isinstance(cut, cst.Subscript) or cut.value is not node or file.context.in_test(call):
+        return
+    dim = file.argument(call, "dim", position=int(function))
+    along, count = "-1" if dim is None else file.text_of(dim.value), few(cut, file)
+    if count is None or not is_along(cut, along, given):
+        return
+    message = f"all entries are sorted, of which the first {count} are read"
+    axis = "" if dim is None else f", dim={along}"
+    owner = "torch.topk({}, " if function else "{}.topk("
+    if function:
+        spelled = file.names.local_name("torch.topk", call)
+        owner = f"{spelled}({{}}, " if spelled else ""
+    text = f"{owner.format(file.text_of(given))}{count}{axis}).{part}"
+    yield Smell(call, message, Fix.suggestion("Use `topk`", file.replace(cut, text)) if owner else None)
+
+
+def which(call: cst.Call, name: str, file: File) -> tuple[str | None, cst.CSTNode]:
+    """Whether the values or the places are read of a sort, and the expression that stands for them."""
+    if name == "argsort":
+        return "indices", call
+    match above := file.parent(call):
+        case cst.Attribute(attr=cst.Name("values" | "indices" as part)):
+            return part, above
+        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer("0" | "1" as place)))]):
+            return ("values", "indices")[int(place)], above
+    return None, call
+
+
+def few(cut: cst.Subscript, file: File) -> str | None:
+    """How many of the first entries the last index of a subscript keeps, where it surely is a few."""
+    match cut.slice[-1].slice:
+        case cst.Slice(lower=None, upper=cst.BaseExpression() as upper, step=None):
+            if isinstance(upper, cst.Integer):
+                return upper.value if upper.evaluated_value <= _MANY else None
+            if isinstance(upper, cst.Name | cst.Attribute) and _FEW.search(file.text_of(upper)):
+                return file.text_of(upper)
+    return None
+
+
+def is_along(cut: cst.Subscript, dim: str, given: cst.BaseExpression) -> bool:
+    """Whether entries are kept along the dimension that is sorted, all others whole."""
+    before = [element.slice for element in cut.slice[:-1]]
+    if len(before) == 1 and isinstance(before[0], cst.Index) and isinstance(before[0].value, cst.Ellipsis):
+        return dim == "-1"
+    if not all(isinstance(one, cst.Slice) and one.lower is None and one.upper is None for one in before):
+        return False
+    if dim == str(len(before)):
+        return True
+    # Of a matrix, the last dimension is the second; what is flat has no other than the first.
+    return dim == "-1" and (len(before) == 1 or is_flat(given))
+
+
+def is_flat(node: cst.BaseExpression) -> bool:
+    """Whether a tensor surely has one dimension: `x.flatten()`, `x.view(-1)`."""
+    match node:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value=name)), args=args):
+            if name in _FLAT:
+                return not args
+            match name, args:
+                case (("view" | "reshape"), [cst.Arg(value=cst.UnaryOperation(expression=cst.Integer("1")))]):
+                    return True
+    return False
