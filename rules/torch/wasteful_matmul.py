@@ -1,0 +1,78 @@
+"""A whole matrix product is computed for its diagonal or its trace."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Fix, Smell, rule
+
+_TAKES = ("diag", "diagonal", "trace")
+
+
+@rule(imports="torch", words=("diag diagonal trace", "mm matmul @"), practice="refactoring")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in _TAKES:
+        return
+    taken = call.func.attr.value
+    if file.name(call.func) == f"torch.{taken}":
+        given = call.args[0].value if len(call.args) == 1 else None
+    else:
+        given = None if call.args or file.name(call.func) is not None else call.func.value
+    factors = None if given is None else product(given, file)
+    if factors is None or file.context.in_test(call):
+        return
+    left, right, flat = factors
+    same = transposed(right)
+    square = same is not None and operand(first(left, file), file) == operand(same, file)
+    # Of two vectors or of a matrix and a vector, `diag` would make a matrix.
+    if not (flat or square or taken == "trace"):
+        return
+    read = "its trace" if taken == "trace" else "the diagonal"
+    message = f"all entries of this product are computed, and only {read} is read"
+    yield Smell(call, message, fix(call, left, same, file) if square and same is not None else None)
+
+
+def product(node: cst.BaseExpression, file: File) -> tuple[cst.BaseExpression, cst.BaseExpression, bool] | None:
+    """The factors of a matrix product, and whether they surely are matrices."""
+    match node:
+        case cst.BinaryOperation(left=left, operator=cst.MatrixMultiply(), right=right):
+            return left, right, False
+        case cst.Call(func=func, args=[cst.Arg(value=left, star=""), cst.Arg(value=right, star="")]):
+            name = file.name(func)
+            return (left, right, name == "torch.mm") if name in ("torch.mm", "torch.matmul") else None
+        case cst.Call(
+            func=cst.Attribute(value=left, attr=cst.Name("mm" | "matmul" as name)), args=[cst.Arg(value=right, star="")]
+        ) if file.name(node.func) is None:
+            return left, right, name == "mm"
+    return None
+
+
+def transposed(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """What a matrix is the transpose of."""
+    match node:
+        case cst.Attribute(value=inner, attr=cst.Name("T" | "mT")):
+            return inner
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("t")), args=[]):
+            return inner
+    return None
+
+
+def first(node: cst.BaseExpression, file: File) -> cst.BaseExpression:
+    """The first of the matrices that are multiplied: it has as many rows as the product."""
+    factors = product(node, file)
+    return node if factors is None else first(factors[0], file)
+
+
+def fix(call: cst.Call, left: cst.BaseExpression, same: cst.BaseExpression, file: File) -> Fix:
+    """Multiply entry by entry, and add up along the rows."""
+    trace = isinstance(call.func, cst.Attribute) and call.func.attr.value == "trace"
+    text = f"({operand(left, file)} * {operand(same, file)}).sum({'' if trace else '-1'})"
+    return Fix.unsafe("Multiply entry by entry and add up the rows", file.replace(call, text))
+
+
+def operand(node: cst.BaseExpression, file: File) -> str:
+    """An expression as the side of a multiplication."""
+    text = file.text_of(node)
+    if node.lpar or isinstance(node, cst.Name | cst.Attribute | cst.Call | cst.Subscript):
+        return text
+    return f"({text})"
