@@ -13,7 +13,7 @@ _MANY = 100
 _FLAT = {"flatten", "ravel"}
 
 
-@rule(imports="torch", words=("sort argsort", "descending"), practice="refactoring", level="info")
+@rule(imports="torch", methods="sort argsort", words="descending", practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in ("sort", "argsort"):
         return

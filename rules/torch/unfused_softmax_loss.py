@@ -9,7 +9,7 @@ from smellcheck import File, Fix, Smell, rule
 _SOFTMAX = {"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"}
 
 
-@rule(imports="torch", words=("softmax Softmax", "log"), practice="refactoring", level="info")
+@rule(imports="torch", methods="log", words="softmax Softmax", practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     taken = logarithm_of(call, file)
     if taken is None or file.context.in_test(call):

@@ -9,7 +9,7 @@ from smellcheck import File, Fix, Smell, rule
 _TAKES = ("diag", "diagonal", "trace")
 
 
-@rule(imports="torch", words=("diag diagonal trace", "mm matmul @"), practice="refactoring")
+@rule(imports="torch", methods="diag diagonal trace", words="mm matmul @", practice="refactoring")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in _TAKES:
         return
