@@ -173,7 +173,7 @@ def _offset(anchor: Anchor, found: dict[cst.CSTNode, Span], lines: Lines) -> int
         return lines.start_of(start)
     if side == "indent":
         return lines.indent_of(start)
-    return lines.end_of(end)
+    return lines.behind(end)
 
 
 def import_edit(file: File, module: str, lines: Lines, at: int = 0) -> TextEdit | None:
@@ -201,7 +201,7 @@ def import_edit(file: File, module: str, lines: Lines, at: int = 0) -> TextEdit 
         at = lines.start_of(span[first][0]) if first in span else 0
         return TextEdit(at, at, f"import {module}{newline}")
     span = file.spans([last])
-    at = lines.end_of(span[last][1]) if last in span else 0
+    at = lines.behind(span[last][1]) if last in span else 0
     return TextEdit(at, at, f"import {module}{newline}")
 
 
@@ -298,3 +298,10 @@ class Lines:
         """The first character of the next line."""
         index = self._index(offset) + 1
         return self.starts[index] if index < len(self.starts) else len(self.text)
+
+    def behind(self, offset: int) -> int:
+        """The first character of the line behind a statement that ends at an offset: a backslash may add one."""
+        end = self.end_of(offset)
+        while self.text[offset:end].strip() == "\\" and end < len(self.text):
+            offset, end = end, self.end_of(end)
+        return end

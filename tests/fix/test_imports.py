@@ -40,3 +40,13 @@ def test_a_package_that_may_be_missing(imports: str, safe: bool) -> None:
     mended = fix(text, [RULE], explicit=names, safety=frozenset({"safe"}))
     assert ("no_grad" in mended.text) is safe
     assert "no_grad" in fix(text, [RULE], explicit=names, safety=frozenset({"safe", "unsafe"})).text
+
+
+def test_a_line_that_goes_on_with_nothing() -> None:
+    """A backslash joins a blank line to the import: behind that one the next can stand."""
+    assert RULE is not None
+    text = f"import torch.nn as nn \\\n\n{BODY}".replace("ResNetModel.from_pretrained", "nn.Linear")
+    mended = fix(text, [RULE], explicit=frozenset({RULE.name}), safety=frozenset({"safe", "unsafe"}))
+    assert not mended.problems
+    compile(mended.text, "a.py", "exec")
+    assert "import torch.nn as nn \\\n\nimport torch\n" in mended.text

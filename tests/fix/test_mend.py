@@ -419,11 +419,11 @@ def test_the_order_in_which_rules_run_does_not_matter(text: str, rules: dict[str
 def test_fix_asks_the_engine(monkeypatch: pytest.MonkeyPatch, safety: frozenset[SafetyName]) -> None:
     asked = []
 
-    def check(text: str, rules: object, path: str, explicit: object, known: object) -> Checked:
-        asked.append((rules, path, explicit, known))
+    def check(text: str, rules: object, path: str, explicit: object, known: object, project: object) -> Checked:
+        asked.append((rules, path, explicit, known, project))
         return Fake("unsafe", one=swap("a", "b"))(text)
 
     monkeypatch.setattr(module, "check_text", check)
     result = module.fix("a\n", [], "a.py", frozenset({"one"}), safety, known={"one": "demo"})
     assert result.text == ("b\n" if "unsafe" in safety else "a\n")
-    assert set(map(repr, asked)) == {repr(([], "a.py", frozenset({"one"}), {"one": "demo"}))}
+    assert set(map(repr, asked)) == {repr(([], "a.py", frozenset({"one"}), {"one": "demo"}, None))}
