@@ -237,6 +237,8 @@ def test_stored_evidence_follows_its_schema(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     document = record.read(RULES[name].page.with_suffix(".json"), name)
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    if not document["entries"]:
+        pytest.skip("nothing has been counted of it")
     broken = json.loads(json.dumps(document))
     broken["entries"][0]["verdict"] = "confirmed"
     with pytest.raises(jsonschema.ValidationError):
