@@ -112,22 +112,21 @@ def _newer_grammar(text: str) -> bool:
 
 
 def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[tuple[Rule, Smell]]:
-    import libcst
-
-    by_callee: dict[str, list[Rule]] = {}
     found: list[tuple[Rule, Smell]] = []
-    broken: set[str] = set()
-
-    def ask(rule: Rule, node: cst.CSTNode) -> None:
-        if rule.name in broken:
-            return
+    for rule in rules:
+        nodes: Iterable[cst.CSTNode]
+        if rule.methods:
+            nodes = file.calls.named(rule.methods)
+        elif rule.calls:
+            nodes = [call for callee in sorted(rule.calls) for call in file.calls.of.get(callee, ())]
+        else:
+            nodes = file.all(*rule.nodes)
         try:
-            found.extend([(rule, smell) for smell in rule.check(node, file)])
+            found += [(rule, smell) for node in nodes for smell in rule.check(node, file)]
         except RecursionError:
             raise
         except Exception as error:
             # A rule that raises must not hide what the others find.
-            broken.add(rule.name)
             where = traceback.extract_tb(error.__traceback__)[-1]
             problems.append(
                 Problem(
@@ -137,17 +136,4 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
                 )
             )
 
-    for rule in rules:
-        for callee in rule.calls:
-            by_callee.setdefault(callee, []).append(rule)
-        if rule.methods:
-            for call in file.calls.named(rule.methods):
-                ask(rule, call)
-        elif not rule.calls:
-            for node in list(file.all(*rule.nodes)):
-                ask(rule, node)
-    if by_callee:
-        for call in file.all(libcst.Call):
-            for rule in by_callee.get(file.name(call.func) or "", ()):
-                ask(rule, call)
-    return [(rule, smell) for rule, smell in found if rule.name not in broken]
+    return found

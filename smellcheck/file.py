@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
@@ -82,7 +83,7 @@ class File:
     @cached_property
     def calls(self) -> Calls:
         """Who calls whom."""
-        return Calls(self.tree, self.scopes)
+        return Calls(self.tree, self.scopes, self.names)
 
     @cached_property
     def values(self) -> Values:
@@ -173,8 +174,7 @@ class File:
 
     def all(self, *kinds: type[N]) -> Iterator[N]:
         """Every node of these types, in the order of the file for each type."""
-        for kind in kinds:
-            yield from self.tree.by_type.get(kind, ())  # type: ignore[misc]
+        return chain.from_iterable(self.tree.by_type.get(kind, ()) for kind in kinds)  # type: ignore[misc]
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
         """The node that holds this one; `None` for the module."""
@@ -218,10 +218,8 @@ class File:
         binder = next((above for _, above in self.context.ancestors(bound) if isinstance(above, _BINDERS)), None)
         return [
             name
-            for name in self.names_in(home)
-            if name.value == bound.value
-            and self.reads(name)
-            and any(one.node is binder for one in self.scopes.seen(name))
+            for name in self.tree.named(bound.value, home)
+            if self.reads(name) and any(one.node is binder for one in self.scopes.seen(name))
         ]
 
     def reads(self, name: cst.Name) -> bool:

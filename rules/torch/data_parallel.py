@@ -32,12 +32,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 def follows(call: cst.Call, file: File) -> bool:
     """Whether another model is wrapped before, or in another branch: the first stands for all."""
     function = file.context.function(call)
-    first = next(
-        other
-        for other in file.all(cst.Call)
-        if file.name(other.func) in _WRAPPERS and file.context.function(other) is function
-    )
-    return first is not call
+    wrapped = (other for wrapper in _WRAPPERS for other in file.calls.of.get(wrapper, ()))
+    return any(file.before(other, call) and file.context.function(other) is function for other in wrapped)
 
 
 def trains(call: cst.Call, file: File) -> bool:

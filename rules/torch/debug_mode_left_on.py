@@ -102,8 +102,8 @@ def whole(call: cst.Call, name: str, file: File) -> bool:
 def turned_back(call: cst.Call, file: File) -> bool:
     """Whether the file switches it off again."""
     return any(
-        other is not call and file.name(other.func) == "torch.autograd.set_detect_anomaly" and switched_off(other, file)
-        for other in file.all(cst.Call)
+        other is not call and switched_off(other, file)
+        for other in file.calls.of.get("torch.autograd.set_detect_anomaly", ())
     )
 
 

@@ -89,8 +89,8 @@ def bound_to_module(call: cst.Call, file: File) -> bool:
     match file.parent(call):
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
             return any(
-                name.value == target.value and name is not target and file.values.is_module(name)
-                for name in file.all(cst.Name)
+                name is not target and file.values.is_module(name)
+                for name in file.tree.named(target.value, file.module)
                 if file.scopes.around(name) is file.scopes.around(target)
             )
     return False
@@ -107,10 +107,8 @@ def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:
     scope = file.scopes.around(target)
     named = [
         name
-        for name in file.all(cst.Name)
-        if name.value == target.value
-        and name is not target
-        and file.scopes.bound(name.value, file.scopes.around(name)) is scope
+        for name in file.tree.named(target.value, file.module)
+        if name is not target and file.scopes.bound(name.value, file.scopes.around(name)) is scope
     ]
     if any(isinstance(file.parent(use), cst.AugAssign) or stored_into(use, file) for use in named):
         return False

@@ -11,7 +11,12 @@ _JOINS = {"torch.cat", "torch.concat", "torch.stack"}
 _FREEZES = ("grad", "freez", "frozen", "toggle")
 
 
-@rule(imports="torch", words=("backward", "step", "zero_grad", "parameters"), practice="refactoring")
+@rule(
+    imports="torch",
+    methods="backward manual_backward",
+    words=("backward", "step", "zero_grad", "parameters"),
+    practice="refactoring",
+)
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     lost = file.steps.sent(call)
     if lost is None or len(file.optimizers.made) < 2 or file.context.in_test(call) or kept_graph(call, file):
@@ -75,10 +80,9 @@ def computed_with(name: cst.Name, file: File) -> bool:
 def kept_graph(call: cst.Call, file: File) -> bool:
     """Whether a backward pass of the function keeps its graph: then the generator's own loss may go through it too."""
     return any(
-        isinstance(node, cst.Call)
-        and file.steps.sent(node) is not None
-        and any(arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in node.args)
-        for node in file.calls.own_nodes(file.steps.home(call))
+        file.steps.sent(other) is not None
+        and any(arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in other.args)
+        for other in file.calls.own_calls(file.steps.home(call))
     )
 
 

@@ -65,8 +65,8 @@ def gradio(function: cst.FunctionDef, file: File) -> bool:
     """Whether a function is what an interface of gradio runs."""
     return file.mentions("gradio") and any(
         isinstance(arg.value, cst.Name) and arg.value.value == function.name.value
-        for call in file.all(cst.Call)
-        if (file.name(call.func) or "") in ("gradio.Interface", "gradio.ChatInterface")
+        for interface in ("gradio.Interface", "gradio.ChatInterface")
+        for call in file.calls.of.get(interface, ())
         for arg in call.args[:1]
     )
 
@@ -91,6 +91,6 @@ def held(call: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> boo
 def imports_streamlit(file: File) -> bool:
     """Whether streamlit runs this script: it is imported, and something of it is called at module level."""
     return any(
-        (file.name(call.func) or "").startswith("streamlit.") and file.context.function(call) is None
-        for call in file.all(cst.Call)
+        name.startswith("streamlit.") and any(file.context.function(call) is None for call in calls)
+        for name, calls in file.calls.of.items()
     )

@@ -68,15 +68,15 @@ def surroundings(call: cst.Call, model: cst.BaseExpression, file: File) -> Itera
 
 def handed_out(model: cst.BaseExpression, optimizer: cst.Call, file: File) -> bool:
     """Whether, before the optimizer is made, a function out of sight gets the model: it may freeze it."""
+    last = model.attr.value if isinstance(model, cst.Attribute) else file.text_of(model)
     return any(
         file.calls.callee(call) is None
         and file.calls.local_class(call.func) is None
         and not all(file.siblings.freezes(call, arg) is False for arg in call.args if file.same(arg.value, model))
         and not (file.name(call.func) or "").startswith(("torch", "copy."))
         and not is_plain_move(call)
-        and any(file.same(arg.value, model) for arg in call.args)
-        for call in file.all(cst.Call)
-        if call.args and file.before(call, optimizer) and same_object(call, optimizer, model, file)
+        for call, given in file.calls.given.get(last, ())
+        if file.same(given.value, model) and file.before(call, optimizer) and same_object(call, optimizer, model, file)
     )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import libcst as cst
 
+from .names import Names
 from .scopes import Definition, Scopes
 from .tree import Tree
 
@@ -13,9 +14,10 @@ from .tree import Tree
 class Calls:
     """Functions of the file and the calls that surely, or possibly, reach them."""
 
-    def __init__(self, tree: Tree, scopes: Scopes) -> None:
+    def __init__(self, tree: Tree, scopes: Scopes, names: Names) -> None:
         self._tree = tree
         self._scopes = scopes
+        self._names = names
         self._own: dict[cst.CSTNode, list[cst.CSTNode]] = {}
         self._own_calls: dict[cst.CSTNode, list[cst.Call]] = {}
 
@@ -33,6 +35,29 @@ class Calls:
         """The calls in the file whose function or method has one of these names as its last, in order."""
         found = [call for name in last for call in self._by_last_name.get(name, ())]
         return sorted(found, key=self._tree.order.__getitem__)
+
+    @cached_property
+    def of(self) -> dict[str, list[cst.Call]]:
+        """The calls in the file by the full name of what they call, as imports settle it; in order."""
+        found: dict[str, list[cst.Call]] = {}
+        for node in self._tree.by_type.get(cst.Call, ()):
+            assert isinstance(node, cst.Call)
+            name = self._names.qualified(node.func)
+            if name is not None:
+                found.setdefault(name, []).append(node)
+        return found
+
+    @cached_property
+    def given(self) -> dict[str, list[tuple[cst.Call, cst.Arg]]]:
+        """The calls that are given something, and the argument it is, by the last name of the name or attribute."""
+        found: dict[str, list[tuple[cst.Call, cst.Arg]]] = {}
+        for node in self._tree.by_type.get(cst.Call, ()):
+            assert isinstance(node, cst.Call)
+            for arg in node.args:
+                match arg.value:
+                    case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+                        found.setdefault(name, []).append((node, arg))
+        return found
 
     @cached_property
     def _mentions(self) -> dict[str, list[cst.CSTNode]]:

@@ -42,15 +42,9 @@ class Context:
 
     def within(self, node: cst.CSTNode, ancestor: cst.CSTNode) -> bool:
         """Whether a node is an ancestor itself or stands somewhere below it."""
-        order, parent = self._file.tree.order, self._file.tree.parent
-        # What is above a node comes before it: where the ancestor was passed, it is not met any more.
-        first = order.get(ancestor, -1)
-        current: cst.CSTNode | None = node
-        while current is not None and order.get(current, first) >= first:
-            if current is ancestor:
-                return True
-            current = parent.get(current)
-        return False
+        tree = self._file.tree
+        first = tree.order.get(ancestor)
+        return first is not None and first <= tree.order.get(node, -1) < tree.end(ancestor)
 
     def statement(self, node: cst.CSTNode) -> cst.CSTNode:
         """The statement, simple or compound, that a node belongs to: a whole line or block of a suite."""
@@ -69,18 +63,19 @@ class Context:
 
     def loops(self, node: cst.CSTNode) -> list[Loop]:
         """The loops of the same function that run the node again and again, innermost first."""
-        found = []
-        for child, above in self.ancestors(node):
-            if (
-                (isinstance(above, cst.For) and child is above.body)
-                or (isinstance(above, cst.While) and (child is above.body or child is above.test))
-                or (
-                    isinstance(above, COMPREHENSIONS)
-                    and not (isinstance(child, cst.CompFor) and self.within(node, child.iter))
-                )
-            ):
-                found.append(self.loop(above))
-        return found
+        return [
+            self.loop(above)
+            for child, above in self.ancestors(node)
+            if isinstance(above, LoopNode) and self.repeats(above, child, node)
+        ]
+
+    def repeats(self, above: LoopNode, child: cst.CSTNode, node: cst.CSTNode) -> bool:
+        """Whether a loop around a node runs it again and again; `child`, right below the loop, leads there."""
+        if isinstance(above, cst.For):
+            return child is above.body
+        if isinstance(above, cst.While):
+            return child is above.body or child is above.test
+        return not (isinstance(child, cst.CompFor) and self.within(node, child.iter))
 
     def invariant(self, node: cst.CSTNode, loop: LoopNode) -> bool:
         """Whether no name that an expression reads is bound, and no attribute of it stored, inside a loop."""

@@ -143,8 +143,9 @@ class Gatherings:
 
     def _outlives(self, loop: cst.For, names: frozenset[str]) -> bool:
         """Whether a loop variable is read after the loop."""
-        for name in self._file.all(cst.Name):
-            if name.value not in names or self._file.context.within(name, loop) or self._is_target(name):
+        tree = self._file.tree
+        for name in (name for wanted in names for name in tree.named(wanted, self._file.module)):
+            if self._file.context.within(name, loop) or self._is_target(name):
                 continue
             if any(definition.node is loop for definition in self._file.scopes.reaching(name)):
                 return True

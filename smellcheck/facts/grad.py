@@ -164,8 +164,9 @@ class Grad:
     def _switches(self) -> set[cst.FunctionDef | None]:
         return {
             self._file.context.function(call)
-            for call in self._file.all(cst.Call)
-            if self._file.name(call.func) in SWITCH and isinstance(self._file.parent(call), cst.Expr)
+            for switch in SWITCH
+            for call in self._file.calls.of.get(switch, ())
+            if isinstance(self._file.parent(call), cst.Expr)
         }
 
     def _hooked(self, function: cst.FunctionDef) -> bool:

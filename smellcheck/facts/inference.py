@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..file import File
 
 _FORWARDS = {"forward", "encode_image", "encode_text", "get_image_features", "get_text_features"}
+_UNFREEZES = frozenset({"requires_grad_"})
+_MODES = frozenset({"eval", "train"})
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
 
 
@@ -63,10 +65,10 @@ class Inference:
             and "requires_grad" in self._file.siblings.words(value.origin)
         ):
             return True
+        last = model.attr.value if isinstance(model, cst.Attribute) else self._file.text_of(model)
         return any(
             self._file.same(arg.value, model) and self._file.siblings.freezes(call, arg)
-            for call in self._file.all(cst.Call)
-            for arg in call.args
+            for call, arg in self._file.calls.given.get(last, ())
             if type(arg.value) is type(model)
         )
 
@@ -75,8 +77,8 @@ class Inference:
         """What loops that set `requires_grad` run over, and what `requires_grad_` is called on."""
         file = self._file
         walks = [file.text_of(loop.iter) for loop in file.all(cst.For) if "requires_grad" in file.text_of(loop.body)]
-        calls = (call.func for call in file.all(cst.Call) if isinstance(call.func, cst.Attribute))
-        return walks, [file.text_of(func.value) for func in calls if func.attr.value == "requires_grad_"]
+        calls = (call.func for call in file.calls.named(_UNFREEZES) if isinstance(call.func, cst.Attribute))
+        return walks, [file.text_of(func.value) for func in calls]
 
     def asks_for_gradients(self, model: cst.CSTNode) -> bool:
         """Whether the module's class is in sight and differentiates within its own forward."""
@@ -223,9 +225,9 @@ class Inference:
         With `by_script` only a call at module level counts, for a model that the whole script shares.
         """
         wanted, found = self._file.text_of(model), self._comes_evaluating(model, by_script=by_script)
-        for call in self._file.all(cst.Call):
+        for call in self._file.calls.named(_MODES):
             match call.func:
-                case cst.Attribute(value=owner, attr=cst.Name("eval" | "train" as mode)):
+                case cst.Attribute(value=owner, attr=cst.Name(value=mode)):
                     here = self._file.text_of(owner) == wanted or self._bound_to(call, wanted)
                     if here and mode == "train":
                         return False

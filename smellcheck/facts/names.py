@@ -19,6 +19,7 @@ class Names:
         self._scopes = scopes
         self._order = tree.order
         self._known: dict[tuple[Scope, str], str | None] = {}
+        self._qualified: dict[cst.CSTNode, str | None] = {}
         #: First names that an import or an alias of one could have bound; everything else is unknown at once.
         self._candidates = {
             name
@@ -39,17 +40,16 @@ class Names:
 
         A relative import keeps its dots: `from .models import Net` makes `Net` the name `.models.Net`.
         """
-        parts = dotted(node)
-        if parts is None or parts[0] not in self._candidates:
-            return None
         root = node
-        while isinstance(root, cst.Attribute):
+        while type(root) is cst.Attribute:
             root = root.value
-        scope = self._scopes.bound(parts[0], self._scopes.around(root))
-        if scope is None:
+        if type(root) is not cst.Name or root.value not in self._candidates:
             return None
-        full = self._resolve(scope, parts[0])
-        return None if full is None else ".".join([full, *parts[1:]])
+        if node not in self._qualified:
+            scope = self._scopes.bound(root.value, self._scopes.around(root))
+            full = None if scope is None else self._resolve(scope, root.value)
+            self._qualified[node] = None if full is None else ".".join([full, *(dotted(node) or ())[1:]])
+        return self._qualified[node]
 
     def local_name(self, full: str, at: cst.CSTNode) -> str | None:
         """How the thing called `full` can be written at a node, through the module-level imports; or `None`."""

@@ -50,15 +50,19 @@ class Samples:
     def __init__(self, file: File) -> None:
         self._file = file
         self._repeats: dict[cst.Call, cst.For | Comprehension | cst.Lambda | None] = {}
+        self._once: set[cst.Call] = set()
 
     def each(self, call: cst.Call, wanted: Callable[[cst.BaseExpression], bool]) -> Each | None:
         """What a call runs once for each item: always on another one, on nothing that an earlier one gave.
 
         `wanted` says of a function, the one called or the one handed to `map` or `apply`, whether it matters.
         """
+        if call in self._once:
+            return None
         over, handed = self._mapping(call)
         # Most calls are made once: that is told faster than what they call.
         if over is None and (not _positional(call) or self._repeat(call) is None):
+            self._once.add(call)
             return None
         func = handed if isinstance(handed, cst.Name | cst.Attribute) else call.func
         direct = wanted(func)
@@ -173,9 +177,8 @@ class Samples:
                 return None
             if isinstance(above, cst.Lambda):
                 return above if child is above.body else None
-            if isinstance(above, (cst.For, *COMPREHENSIONS)):
-                if any(loop.node is above for loop in self._file.context.loops(call)):
-                    return above
+            if isinstance(above, (cst.For, *COMPREHENSIONS)) and self._file.context.repeats(above, child, call):
+                return above
         return None
 
     def is_few(self, over: cst.CSTNode) -> bool:

@@ -132,6 +132,17 @@ class Tree:
         """The nodes of a type among those."""
         return self._between(self.by_type.get(kind, []), self.order[node], self.end(node))  # type: ignore[return-value]
 
+    def named(self, name: str, node: cst.CSTNode) -> list[cst.Name]:
+        """The names below a node that are spelled so; neither attributes nor keywords."""
+        return self._between(self._spelled.get(name, []), self.order[node], self.end(node))  # type: ignore[return-value]
+
+    @cached_property
+    def _spelled(self) -> dict[str, list[cst.CSTNode]]:
+        found: dict[str, list[cst.CSTNode]] = {}
+        for name in self.variables[1]:
+            found.setdefault(name.value, []).append(name)
+        return found
+
     def own(self, node: cst.CSTNode) -> list[cst.CSTNode]:
         """The node and everything below it, but not what is inside nested functions and classes."""
         found, at = [], self.order[node]
