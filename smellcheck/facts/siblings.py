@@ -12,6 +12,7 @@ from .kinds import Value
 if TYPE_CHECKING:
     from ..file import File
     from ..project import Found
+    from .callers import Callers
     from .given import Answers, Thing
 
 
@@ -28,6 +29,14 @@ class Siblings:
         from .given import Answers
 
         return Answers(self._file.project)
+
+    @cached_property
+    def _callers(self) -> Callers | None:
+        if self._file.project is None:
+            return None
+        from .callers import Callers
+
+        return Callers(self._file.project)
 
     def _named(self, node: cst.CSTNode) -> str | None:
         """The name by which an import of this file may mean something of the project."""
@@ -119,11 +128,11 @@ class Siblings:
 
         The dearest question of all: ask it last.
         """
-        if self._answers is None:
+        if self._callers is None:
             return False
         owner = self._file.calls.class_of(function)
         name = function.name.value
-        return self._answers.called_off(f"{owner.name.value}.{name}" if owner is not None else name)
+        return self._callers.called_off(f"{owner.name.value}.{name}" if owner is not None else name)
 
     def _given(self, call: cst.Call, found: Found, param: str) -> cst.BaseExpression | None:
         """The expression that a call passes for a parameter."""
