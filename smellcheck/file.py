@@ -12,6 +12,7 @@ import libcst as cst
 
 from .facts.batches import Batches
 from .facts.calls import Calls
+from .facts.constants import Constants
 from .facts.context import Context
 from .facts.dtypes import Dtypes
 from .facts.gathering import Gatherings
@@ -154,6 +155,11 @@ class File:
     def batches(self) -> Batches:
         """Which batches hold one item."""
         return Batches(self)
+
+    @cached_property
+    def constants(self) -> Constants:
+        """What is the same numbers in each run."""
+        return Constants(self)
 
     @cached_property
     def moves(self) -> Moves:

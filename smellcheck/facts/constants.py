@@ -1,0 +1,106 @@
+"""Which expressions are the same numbers whenever they are evaluated: literals, and names and attributes set once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from .tree import dotted
+
+if TYPE_CHECKING:
+    from ..file import File
+
+#: Names are followed so far.
+_DEEPEST = 3
+_PURE = ("math.", "numpy.array", "numpy.sqrt", "numpy.log", "numpy.pi", "numpy.asarray")
+_BUILT_IN = frozenset({"list", "tuple", "float", "int"})
+#: What changes a list in its place.
+_CHANGES = frozenset({"append", "extend", "insert", "pop", "remove", "sort", "reverse", "clear"})
+
+
+class Constants:
+    """The constants of one file; false where it is not sure."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def literal(self, node: cst.CSTNode) -> bool:
+        """Whether an expression is written in numbers alone: `0.5`, `[[1, 0], [0, 1]]`, `[2 / 3] * 4`."""
+        match node:
+            case cst.Integer() | cst.Float() | cst.Name("True" | "False"):
+                return True
+            case cst.UnaryOperation(expression=inner):
+                return self.literal(inner)
+            case cst.List(elements=elements) | cst.Tuple(elements=elements):
+                return bool(elements) and all(
+                    self.literal(one.value) for one in elements if isinstance(one, cst.Element)
+                )
+            case cst.BinaryOperation(left=left, right=right):
+                return self.literal(left) and self.literal(right)
+        return False
+
+    def numbers(self, node: cst.CSTNode, depth: int = 0) -> bool:
+        """Whether an expression surely is the same numbers in each run of its function, on each object of its class."""
+        if depth > _DEEPEST:
+            return False
+        match node:
+            case cst.Name("True" | "False") | cst.Integer() | cst.Float():
+                return True
+            case cst.Name():
+                return self._name(node, depth)
+            case cst.Attribute():
+                return (self._file.name(node) or "").startswith(_PURE) or self._set_once(node)
+            case cst.UnaryOperation(expression=inner):
+                return self.numbers(inner, depth)
+            case cst.List(elements=elements) | cst.Tuple(elements=elements):
+                return bool(elements) and all(
+                    isinstance(one, cst.Element) and self.numbers(one.value, depth) for one in elements
+                )
+            case cst.BinaryOperation(left=left, right=right):
+                return self.numbers(left, depth) and self.numbers(right, depth)
+            case cst.Call(func=func, args=args):
+                name = self._file.name(func) or ""
+                pure = name.startswith(_PURE) or (
+                    isinstance(func, cst.Name) and func.value in _BUILT_IN and not self._file.scopes.definitions(func)
+                )
+                return pure and all(
+                    not arg.star and (arg.keyword is not None or self.numbers(arg.value, depth)) for arg in args
+                )
+        return False
+
+    def _name(self, name: cst.Name, depth: int) -> bool:
+        reaching = self._file.scopes.reaching(name)
+        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path or reaching[0].value is None:
+            return False
+        return self.numbers(reaching[0].value, depth + 1) and not self._changed(name)
+
+    def _changed(self, name: cst.Name) -> bool:
+        """Whether the list of a name may be changed in its place."""
+        file = self._file
+        return any(
+            isinstance(call.func, cst.Attribute)
+            and isinstance(call.func.value, cst.Name)
+            and call.func.value.value == name.value
+            for call in file.calls.named(_CHANGES)
+        ) or any(
+            isinstance(target.target, cst.Subscript) and file.text_of(target.target.value) == name.value
+            for assign in file.all(cst.Assign)
+            for target in assign.targets
+        )
+
+    def _set_once(self, node: cst.Attribute) -> bool:
+        """Whether an attribute hangs on something that only `__init__` sets on `self`, and that is no tensor."""
+        file, parts = self._file, dotted(node)
+        owner = file.calls.enclosing_class(node)
+        if parts is None or parts[0] != "self" or owner is None:
+            return False
+        given = file.values.attribute_values(owner, parts[1])
+        if not given or any(value is node for value in given):
+            return False
+        if any((home := file.context.function(value)) is None or home.name.value != "__init__" for value in given):
+            return False
+        kind = file.values.kind(node)
+        return kind in (None, "number", "list", "tuple", "array") and not any(
+            isinstance(value, cst.Call) and not self.numbers(value, _DEEPEST) and kind is None for value in given
+        )
