@@ -150,13 +150,13 @@ class Graph:
                         return fate
         return "handed" if handed else "cut" if cut else "dropped" if used else "unused"
 
-    def only_labels(self, call: cst.CSTNode, region: Sequence[cst.CSTNode]) -> bool:
+    def only_labels(self, call: cst.CSTNode, region: Sequence[cst.CSTNode], spared: frozenset[str] = _DETACH) -> bool:
         """Whether, in code that trains, a forward surely serves labels and figures alone.
 
-        Stricter than `cut`: no function out of sight may see the value, and `.detach()` does not count, which in
-        training may be belt and braces around a teacher that is frozen elsewhere.
+        Stricter than `cut`: no function out of sight may see the value, and `.detach()` does not count unless nothing
+        is spared: in training it may be belt and braces around a teacher that is frozen elsewhere.
         """
-        if self.straight_cut(call, _DETACH):
+        if self.straight_cut(call, spared):
             return True
         tainted = _Tainted()
         if self._flows(call, tainted, strict=True) is not None or tainted.holders:
@@ -167,7 +167,7 @@ class Graph:
                 if node.value in tainted.sure and self._file.reads(node):
                     if not tainted.reaches(node, self._file.scopes.seen(node)) or self.looked_at(node):
                         continue
-                    if self.straight_cut(node, _DETACH):
+                    if self.straight_cut(node, spared):
                         cut = True
                     elif self._flows(node, tainted, strict=True) is not None or tainted.holders:
                         return False
