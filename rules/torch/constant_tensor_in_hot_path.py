@@ -206,12 +206,17 @@ def there(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix | 
         isinstance(step, cst.Comparison) or (isinstance(step, cst.Call) and name_of(step) in _SHAPES | _CASTS)
         for step in between
     )
-    whole, old = file.text_of(steps[-2]), file.text_of(made)
-    if whole.count(old) != 1 or not old.endswith(")"):
+    made_fix, device = Fix.safe if exact else Fix.unsafe, f"device={device_of(moved, file)}"
+    receiver = steps[-2]
+    if not receiver.lpar:
+        edits = (file.add_argument(made, device), Edit((receiver, "end"), (moved, "end"), ""))
+        return made_fix("Make it on the device", *edits)
+    # Its parentheses belong to it, and end behind it.
+    whole, old = file.text_of(receiver), file.text_of(made)
+    if "\n" in whole or whole.count(old) != 1 or not old.endswith(")") or not made.args:
         return None
-    start = old[:-1].rstrip(" ,")
-    new = whole.replace(old, f"{start}{', ' if made.args else ''}device={device_of(moved, file)})")
-    return (Fix.safe if exact else Fix.unsafe)("Make it on the device", file.replace(moved, new))
+    new = whole.replace(old, f"{old[:-1].rstrip(' ,')}, {device})")
+    return made_fix("Make it on the device", file.replace(moved, new))
 
 
 def device_of(moved: cst.Call, file: File) -> str:
@@ -243,6 +248,9 @@ def filled(
         end = steps[1]
         others.append(f"device={device_of(steps[1], file)}")
     else:
+        return None
+    # What is written between the arguments would be lost.
+    if "#" in file.text_of(end):
         return None
     text = f"{torch}.full({', '.join([shape, number, *others])})"
     return Fix.safe("Fill it in on the device", Edit((made, "start"), (end, "end"), text))

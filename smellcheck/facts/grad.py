@@ -78,11 +78,18 @@ class Grad:
                     return outer
                 break
             scope = scope.parent
-        callers = self._file.calls.callers(function)
+        callers = [call for call in self._file.calls.callers(function) if not self._steps(call)]
         modes = {self.mode(call) for call in callers if self._file.context.function(call) is not function}
         if not modes:
             return "on"
         return modes.pop() if len(modes) == 1 else None
+
+    def _steps(self, call: cst.Call) -> bool:
+        """Whether a call is an optimizer's own `step`, and no method of this file of the same name."""
+        if not isinstance(call.func, cst.Attribute) or call.func.attr.value != "step":
+            return False
+        value = self._file.values.of(call.func.value)
+        return value is not None and value.kind == "optimizer" and value.cls is None
 
     def _held(self, node: cst.CSTNode) -> str:
         """What a context manager or decorator does: `on`, `off`, `neutral` or `unknown`."""

@@ -98,3 +98,20 @@ def test_a_function_as_a_whole() -> None:
     file = File("import torch\n@torch.no_grad()\ndef g():\n    with torch.enable_grad():\n        f(x)\n")
     (function,) = file.all(cst.FunctionDef)
     assert file.grad.of_function(function) == "off"
+
+
+def test_an_optimizers_step_is_no_caller() -> None:
+    code = """
+import torch
+class Agent:
+    def __init__(self, net):
+        self.optimizer = torch.optim.Adam(net.parameters())
+    def step(self, batch):
+        self.learn(batch)
+    def learn(self, batch):
+        here(batch)
+        self.optimizer.step()
+"""
+    file = File(code, "module.py")
+    call = next(call for call in file.all(cst.Call) if file.text_of(call.func) == "here")
+    assert file.grad.mode(call) == "on"

@@ -1,0 +1,266 @@
+"""The backward pass of a student runs through its teacher, whose gradients no optimizer ever steps."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import Edit, File, Fix, Smell, rule
+
+# What may freeze a module, or is given it to train it.
+_FREEZES = re.compile(r"freez|frozen|grad|toggle|optim|train(?!ing)|fit|prepare|clip", re.I)
+_GUARDS = re.compile(r"requires_grad|no_grad|inference_mode|detach")
+_PRETRAINED = ("torchvision.models.", "timm.", "transformers.")
+_TRAINED = re.compile(r"from_pretrained|pretrained *= *True|weights *= *(?!None)\w")
+_UNTRAINED = re.compile(r"(pretrained|weights) *= *(False|None)")
+_COPIES = re.compile(r"copy_|lerp_|mul_|\.data\b")
+#: Calls are followed so far to what they return.
+_DEEPEST = 2
+
+
+@rule(imports="torch", methods="backward manual_backward", practice="distillation")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    lost = file.steps.sent(call)
+    if lost is None or file.context.in_test(call):
+        return
+    whole = list(forwards(lost, file, 0))
+    found: dict[object, cst.Call] = {}
+    for forward in whole:
+        model = file.inference.model(forward)
+        key = file.optimizers.key(model)
+        if key is not None and key not in found and untrained(model, key, lost, file) and records(forward, model, file):
+            found[key] = forward
+    judges = {key for key in found if any(through(one, key, lost, file) for one in whole if same(one, key, file))}
+    teachers = [file.context.statement(one) for key, one in found.items() if key not in judges and names(one, file)]
+    for key, forward in found.items():
+        model = file.inference.model(forward)
+        if key in judges:
+            message = "gradients of the weights of `{}` are computed and stored, and no optimizer steps them"
+            yield Smell(forward, message.format(file.text_of(model)), frozen(model, file))
+        else:
+            message = "the backward pass runs through `{}`, whose gradients no optimizer steps"
+            yield Smell(forward, message.format(file.text_of(model)), guarded(forward, teachers, file))
+
+
+def forwards(lost: cst.BaseExpression, file: File, depth: int) -> Iterator[cst.Call]:
+    """The forward passes that a loss is computed from, through functions of this file that return it."""
+    for part in file.steps.sources(lost):
+        if isinstance(part, cst.Call):
+            model = file.inference.model(part)
+            if file.values.is_module(model) or follows(last_name(model), file):
+                yield part
+            function = file.calls.callee(part)
+            if function is not None and depth < _DEEPEST:
+                for node in file.calls.own_nodes(function):
+                    if isinstance(node, cst.Return) and node.value is not None:
+                        yield from forwards(node.value, file, depth + 1)
+
+
+def same(forward: cst.Call, key: object, file: File) -> bool:
+    """Whether a forward is one of the module that a key stands for."""
+    return file.optimizers.key(file.inference.model(forward)) == key
+
+
+def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.BaseExpression, file: File) -> bool:
+    """Whether a module is surely meant to stay as it is: a copy that follows another, or a fixed network beside one
+    that is trained, and no optimizer of the file is given its parameters."""
+    last = last_name(model)
+    unknown = False
+    for made in file.optimizers.made:
+        owners = file.optimizers.owners(made)
+        if owners is None:
+            unknown |= concerns(made, key, lost, file)
+            if re.search(rf"\b{re.escape(last)}\b", file.text_of(made)):
+                return False
+        elif any(covers(owner, key) for owner in owners):
+            return False
+    if re.search(rf"\b{re.escape(last)}\.\w*(optim|opt)\w*\.(step|zero_grad)\(", file.text):
+        return False
+    if follows(last, file):
+        return True
+    return not unknown and beside_trained(lost, file) and fixed(model, last, file)
+
+
+def beside_trained(lost: cst.BaseExpression, file: File) -> bool:
+    """Whether the loss is computed from a module, too, that an optimizer of the file steps."""
+    keys = [file.optimizers.key(file.inference.model(one)) for one in forwards(lost, file, 0)]
+    return any(key is not None and covers(owner, key) for key in keys for owner in file.optimizers.stepped)
+
+
+def concerns(made: cst.Call, key: tuple[object, str], lost: cst.BaseExpression, file: File) -> bool:
+    """Whether an optimizer could be given a module at all: it is made where the module lives, or where it is used."""
+    home, scope = file.context.function(made), key[0]
+    if isinstance(scope, cst.ClassDef):
+        return file.calls.enclosing_class(made) is scope or home is None
+    node = getattr(scope, "node", None)
+    return not isinstance(node, cst.FunctionDef) or home is node or home is file.context.function(lost)
+
+
+def covers(owner: tuple[object, str], key: tuple[object, str]) -> bool:
+    """Whether a module is another or holds it."""
+    return owner[0] is key[0] and (
+        owner[1] == key[1] or key[1].startswith(f"{owner[1]}.") or owner[1].startswith(f"{key[1]}.")
+    )
+
+
+def follows(last: str, file: File) -> bool:
+    """Whether the module's weights are those of another, again and again, or a running mean of them."""
+    for call in file.calls.named(frozenset({"load_state_dict", "zip"})) if last else ():
+        match call:
+            case cst.Call(
+                func=cst.Attribute(value=to),
+                args=[cst.Arg(value=cst.Call(func=cst.Attribute(value=of, attr=cst.Name("state_dict")))), *_],
+            ):
+                if last_name(to) == last and not file.same(to, of):
+                    return True
+            case cst.Call(func=cst.Name("zip"), args=[first, second]):
+                loop = file.parent(call)
+                both = [walked(first.value), walked(second.value)]
+                if isinstance(loop, cst.For) and None not in both and _COPIES.search(file.text_of(loop.body)):
+                    if any(one is not None and means(one, last, call, file) for one in both):
+                        return True
+    return False
+
+
+def walked(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The module whose parameters an expression gives."""
+    match node:
+        case cst.Call(func=cst.Attribute(value=module, attr=cst.Name("parameters")), args=[]):
+            return module
+    return None
+
+
+def means(node: cst.BaseExpression, last: str, at: cst.CSTNode, file: File) -> bool:
+    """Whether an expression has this last name, or is a parameter for which something of this name is passed."""
+    if last_name(node) == last:
+        return True
+    function = file.context.function(at)
+    if function is None or not isinstance(node, cst.Name):
+        return False
+    return any(last_name(arg.value) == last for call in file.calls.passing(function) for arg in call.args)
+
+
+def last_name(node: cst.BaseExpression) -> str:
+    """The name, or the last of a chain of attributes; empty for anything else."""
+    match node:
+        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+            return name
+    return ""
+
+
+def fixed(model: cst.BaseExpression, last: str, file: File) -> bool:
+    """Whether the module comes trained or is put into evaluation mode, and never back."""
+    value = file.values.of(model)
+    made = file.text_of(value.made) if value is not None and value.made is not None else ""
+    if value is None or (value.name.startswith(_PRETRAINED) and _UNTRAINED.search(made)):
+        return False
+    calls = [
+        call
+        for call in file.calls.named(frozenset({"eval", "train", "load_state_dict"}))
+        if isinstance(call.func, cst.Attribute) and (last_name(call.func.value) == last or last in bound_to(call, file))
+    ]
+    if any(method_of(call) == "train" for call in calls):
+        return False
+    loads = any(method_of(call) == "load_state_dict" and "load(" in file.text_of(call) for call in calls)
+    return loads or any(method_of(call) == "eval" for call in calls) or bool(_TRAINED.search(made))
+
+
+def method_of(call: cst.Call) -> str:
+    """The last name of what is called."""
+    return call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+
+
+def bound_to(call: cst.Call, file: File) -> set[str]:
+    """The last names that an expression is bound to, but for methods chained behind it."""
+    current: cst.CSTNode | None = call
+    while isinstance(current, cst.Call | cst.Attribute):
+        current = file.parent(current)
+    if not isinstance(current, cst.Assign):
+        return set()
+    return {file.text_of(target.target).rpartition(".")[2] for target in current.targets}
+
+
+def records(forward: cst.Call, model: cst.BaseExpression, file: File) -> bool:
+    """Whether a graph through the module's parameters is surely recorded, as far as the project shows."""
+    if file.grad.mode(forward) != "on" or file.inference.frozen(model) or file.grad.off_elsewhere(forward):
+        return False
+    value = file.values.of(model)
+    if value is not None and value.cls is not None and _GUARDS.search(file.text_of(value.cls)):
+        return False
+    if value is not None and value.origin is not None and any(map(_GUARDS.search, file.siblings.words(value.origin))):
+        return False
+    return not any(
+        may_freeze(call, file)
+        and (
+            any(file.same(arg.value, model) for arg in call.args)
+            or (isinstance(call.func, cst.Attribute) and file.same(call.func.value, model))
+        )
+        for call in file.all(cst.Call)
+        if call is not forward
+    )
+
+
+def may_freeze(call: cst.Call, file: File) -> bool:
+    """Whether a call may freeze what it is given, or give it to an optimizer."""
+    function = file.calls.callee(call)
+    if function is not None:
+        return "requires_grad" in file.text_of(function)
+    return _FREEZES.search(file.text_of(call.func)) is not None
+
+
+def through(forward: cst.Call, key: object, lost: cst.BaseExpression, file: File) -> bool:
+    """Whether what the module is given carries the graph of a trained one: then gradients have to pass through it."""
+    for arg in forward.args:
+        for part in file.steps.sources(arg.value):
+            if isinstance(part, cst.Call) and file.values.is_module(model := file.inference.model(part)):
+                other = file.optimizers.key(model)
+                if other == key or file.grad.mode(part) != "on":
+                    continue
+                if other is None or not untrained(model, other, lost, file):
+                    return True
+    return False
+
+
+def names(forward: cst.Call, file: File) -> bool:
+    """Whether a statement does nothing but to name what a forward gave, or a part of it."""
+    current: cst.CSTNode = forward
+    while isinstance(above := file.parent(current), cst.Attribute | cst.Subscript | cst.Call):
+        if isinstance(above, cst.Call) and above.func is not current:
+            return False
+        current = above
+    statement = file.context.statement(forward)
+    return isinstance(above, cst.Assign) and isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1
+
+
+def guarded(forward: cst.Call, teachers: list[cst.CSTNode], file: File) -> Fix | None:
+    """The assignment under `no_grad`, together with those of other teachers beside it."""
+    statement = file.context.statement(forward)
+    block = file.parent(statement)
+    if statement not in teachers or not isinstance(block, cst.IndentedBlock | cst.Module):
+        return None
+    body: list[cst.CSTNode] = list(block.body)
+    first = last = body.index(statement)
+    while first > 0 and body[first - 1] in teachers:
+        first -= 1
+    while last + 1 < len(body) and body[last + 1] in teachers:
+        last += 1
+    local = file.names.local_name("torch.no_grad", statement) or ""
+    spelled = local or "torch.no_grad"
+    edits = file.wrap(body[first : last + 1], f"with {spelled}()")
+    title = f"Put the statement{'s' if last > first else ''} under `{spelled}()`"
+    return Fix.unsafe(title, *edits, imports=() if local else ("torch",)) if edits is not None else None
+
+
+def frozen(model: cst.BaseExpression, file: File) -> Fix | None:
+    """The module frozen where it is made, where that is one line."""
+    whole = file.text_of(model)
+    lines = [
+        file.context.statement(assign)
+        for assign in file.all(cst.Assign)
+        for target in assign.targets
+        if file.same(target.target, model)
+    ]
+    if len(lines) != 1 or not isinstance(lines[0], cst.SimpleStatementLine) or not file.text.endswith("\n"):
+        return None
+    line = f"{file.indent(lines[0])}{whole}.requires_grad_(False)\n"
+    return Fix.unsafe(f"Freeze `{whole}`", Edit((lines[0], "line-end"), (lines[0], "line-end"), line))
