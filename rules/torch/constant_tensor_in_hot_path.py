@@ -237,8 +237,11 @@ def filled(
     if last not in ("tensor", *_LEGACY) or not isinstance(made.func, cst.Attribute):
         return None
     torch, number = file.text_of(made.func.value), file.text_of(data)
-    if last == "Tensor" and isinstance(data, cst.Integer):
-        number += ".0"
+    if last == "Tensor":
+        # It holds floats whatever it is made of; the others take the type of the number.
+        if not re.fullmatch(r"-?\d+(\.\d*)?", number):
+            return None
+        number += "" if "." in number else ".0"
     others = [file.text_of(arg).rstrip(", ") for arg in made.args[1:]]
     if _LEGACY.get(last):
         others.append(f"dtype={torch}.{_LEGACY[last]}")
