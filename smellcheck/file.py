@@ -26,6 +26,7 @@ from .facts.moves import Moves
 from .facts.names import Names
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
+from .facts.readbacks import Readbacks
 from .facts.reader import Reader
 from .facts.samples import Samples
 from .facts.scopes import Scopes
@@ -170,6 +171,11 @@ class File:
     def hot(self) -> Hot:
         """What runs again and again."""
         return Hot(self)
+
+    @cached_property
+    def readbacks(self) -> Readbacks:
+        """What makes the host wait for the device."""
+        return Readbacks(self)
 
     @cached_property
     def gatherings(self) -> Gatherings:

@@ -1,0 +1,246 @@
+"""The host waits for the device again and again: one number at a time, or for figures that nobody reads yet."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import Edit, File, Fix, Smell, rule
+
+_LOOPS = (cst.For, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
+_DEVICES = re.compile(r"\.cuda\(|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
+_SCHEDULE = re.compile(r"torch\.(linspace|arange|logspace|full|zeros|ones)\(|split|chunk|unbind")
+_SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
+_DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
+_MANY = 3
+
+
+@rule(imports="torch", methods="item backward manual_backward", words="for while", practice="hardware")
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if file.context.in_test(call):
+        return
+    if file.steps.sent(call) is not None:
+        yield from step(call, file)
+        return
+    around = [one for one in file.context.loops(call) if isinstance(one.node, _LOOPS)]
+    if around and first_of(call, around[0].node, file):
+        yield from element(call, around[0].node, file)
+
+
+# -- one number at a time -------------------------------------------------------------------------
+
+
+def first_of(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
+    """Whether no call before this one in the same loop reads a number of a tensor: one finding a loop."""
+    return call is next((one for one in file.tree.of_type(cst.Call, loop) if source(one, loop, file) is not None), None)
+
+
+def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
+    """A loop over a tensor, or over the parameters of a model, that reads a number in each turn."""
+    tensor = source(call, loop, file)
+    if tensor is None or file.readbacks.seldom(call) or shown(call, loop, file):
+        return
+    often = file.hot.runs_often(loop)
+    if is_parameters(tensor):
+        if often or ".grad" in file.text_of(loop):
+            yield Smell(call, "the device is waited for once a parameter: stack the figures and read one")
+        return
+    name = file.text_of(tensor)
+    yield Smell(
+        call,
+        f"`{name}` is read one number at a time, with a wait for the device each: `tolist()` reads all at once",
+        listed(call, tensor, loop, file),
+        level=None if often else "info",
+    )
+
+
+def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
+    """The tensor of which a loop reads a number in each turn, or the call that gives the parameters it runs over."""
+    match call:
+        case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item")), args=[]):
+            pass
+        case _:
+            return None
+    if not file.context.loops(call) or file.context.loops(call)[0].node is not loop:
+        return None
+    described = file.context.loop(loop)
+    if described.kind == "few":
+        return None
+    if is_parameters(described.over):
+        return described.over
+    while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
+        read = read.func.value
+    if isinstance(read, cst.Name):
+        return iterated(read, loop, file)
+    if isinstance(read, cst.Subscript):
+        return indexed(read, loop, file)
+    return None
+
+
+def shown(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
+    """Whether the numbers are drawn or written under pictures, or a script that knows of no device reads them."""
+    script = file.context.function(call) is None and not file.matches(_DEVICES)
+    return script or bool(_DRAWS.search(file.text_of(loop)))
+
+
+def is_parameters(over: cst.CSTNode | None) -> bool:
+    """Whether a loop runs over `model.parameters()`."""
+    match over:
+        case cst.Call(func=cst.Attribute(attr=cst.Name("parameters" | "named_parameters")), args=[]):
+            return True
+    return False
+
+
+def iterated(item: cst.Name, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
+    """The tensor whose items a loop gives by a name: `for x in t`, `enumerate(t)`, `zip(a, t)`."""
+    reaching = file.scopes.reaching(item)
+    clause = loop if isinstance(loop, cst.For) else loop.for_in
+    if len(reaching) != 1 or reaching[0].node is not clause:
+        return None
+    over, path = clause.iter, reaching[0].path
+    while isinstance(over, cst.Call) and isinstance(over.func, cst.Name) and path:
+        match over.func.value, over.args:
+            case "enumerate", [first, *_] if path[0] == 1:
+                over, path = first.value, path[1:]
+            case "zip", args if 0 <= path[0] < len(args):
+                over, path = args[path[0]].value, path[1:]
+            case _:
+                return None
+    return over if not path and is_read(over, file) else None
+
+
+def indexed(item: cst.Subscript, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
+    """The tensor of which a loop takes one number after another by an index."""
+    base: cst.BaseExpression = item
+    steps: set[str] = set()
+    while isinstance(base, cst.Subscript):
+        if any(isinstance(part.slice, cst.Slice) for part in base.slice):
+            return None
+        if any(isinstance(below, cst.SimpleString) for part in base.slice for below in file.tree.below(part)):
+            return None
+        steps |= {name.value for part in base.slice for name in file.names_in(part)}
+        base = base.value
+    described = file.context.loop(loop)
+    turned = {name.value for name in file.names_in(described.target)} if described.target is not None else set()
+    if not steps & turned or not file.context.invariant(base, loop):
+        return None
+    return base if isinstance(base, cst.Name | cst.Attribute) and is_read(base, file) else None
+
+
+def is_read(tensor: cst.BaseExpression, file: File) -> bool:
+    """Whether an expression surely is a tensor, and not one that was made or brought to the host."""
+    if file.values.kind(tensor) != "tensor" or file.readbacks.on_host(tensor):
+        return False
+    made = origins(tensor, file)
+    # A loss or a network of one's own may give several tensors at once.
+    several = any(isinstance(one, cst.Call) and file.values.kind(one.func) in ("module", "loss") for one in made)
+    return not several and not any(_SCHEDULE.search(file.text_of(one)) for one in made)
+
+
+def origins(node: cst.BaseExpression, file: File) -> list[cst.CSTNode]:
+    """The expression, and what its name is bound to."""
+    bound = file.scopes.reaching(node) if isinstance(node, cst.Name) else ()
+    return [node, *(one.value for one in bound if one.value is not None and one.kind in ("assign", "for"))]
+
+
+def listed(call: cst.Call, tensor: cst.BaseExpression, loop: cst.CSTNode, file: File) -> Fix | None:
+    """`[x.item() for x in t]` as `[x for x in t.flatten().tolist()]`."""
+    clause = loop if isinstance(loop, cst.For) else loop.for_in
+    read = call.func.value
+    plain = isinstance(tensor, cst.Name | cst.Attribute | cst.Call | cst.Subscript) and not tensor.lpar
+    if clause.iter is not tensor or not plain or not isinstance(read, cst.Name):
+        return None
+    if file.values.kind(tensor) != "tensor" or (isinstance(clause, cst.CompFor) and clause.inner_for_in is not None):
+        return None
+    reads = [name for name in file.tree.named(read.value, loop) if file.reads(name)]
+    calls = [file.parent(above) for name in reads if isinstance(above := file.parent(name), cst.Attribute)]
+    asked = [one for one in calls if isinstance(one, cst.Call) and not one.args and one.func.attr.value == "item"]
+    if len(asked) != len(reads) or file.text_of(loop).count(file.text_of(tensor)) != 1:
+        return None
+    edits = [Edit((one.func.value, "end"), (one, "end"), "") for one in asked]
+    flat = file.insert_after(tensor, ".flatten().tolist()")
+    return Fix.safe("Read all numbers at once", flat, *edits)
+
+
+# -- figures of a training step -------------------------------------------------------------------
+
+
+def step(sent: cst.Call, file: File) -> Iterator[Smell]:
+    """A training step that reads figures from the device which are only reported or added up."""
+    loops = [one for one in file.context.loops(sent) if isinstance(one.node, cst.For | cst.While)]
+    if not loops or loops[0].kind in ("few", "member", "fold") or not file.matches(_DEVICES):
+        return
+    loop = loops[0].node
+    calls = file.tree.own_of_type(cst.Call, loop.body)
+    if next(one for one in calls if file.steps.sent(one) is not None) is not sent:
+        return
+    found = [
+        one
+        for one in calls
+        if file.readbacks.waits(one) and not file.readbacks.seldom(one, loop) and file.readbacks.reported(one)
+    ]
+    if not found:
+        return
+    few = len(found) < _MANY
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    yield Smell(
+        found[0],
+        f"every step waits for the device {often}, only to report figures or add them up",
+        summed(found, loop, file),
+        level="advice" if few else "info",
+    )
+
+
+def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix | None:
+    """Add up tensors instead of numbers, and read the sums once, behind the loop."""
+    edits, totals = [], {}
+    for call in found if loop.orelse is None else ():
+        total = added_to(call, loop, file)
+        if total is None or call.func.attr.value != "item":
+            return None
+        totals[total[0]] = total[1]
+        edits.append(Edit((call.func.value, "end"), (call, "end"), ".detach().float()" if total[1] == "float" else ""))
+    if not edits:
+        return None
+    indent = file.indent(loop)
+    behind = "".join(f"{indent}{name} = {kind}({name})\n" for name, kind in totals.items())
+    return Fix.unsafe("Add up on the device, read once", *edits, Edit((loop, "line-end"), (loop, "line-end"), behind))
+
+
+def added_to(call: cst.Call, loop: cst.For | cst.While, file: File) -> tuple[str, str] | None:
+    """The name that a figure is added to and that the loop does nothing else with, and the type of the sum."""
+    statement = file.context.statement(call)
+    match statement:
+        case cst.SimpleStatementLine(
+            body=[cst.AugAssign(target=cst.Name(value=name), operator=cst.AddAssign(), value=value)]
+        ):
+            pass
+        case _:
+            return None
+    alone = value is call or (isinstance(value, cst.BinaryOperation) and call in (value.left, value.right))
+    bound = file.scopes.around(statement).bindings.get(name, ())
+    starts = [one.value for one in bound if one.kind != "augment"]
+    within = [one for one in bound if file.context.within(one.node, loop)]
+    if not alone or len(file.tree.named(name, loop)) != 1 or len(within) != 1 or len(starts) != 1:
+        return None
+    counts = isinstance(starts[0], cst.Integer) and value is call and counted(call.func.value)
+    sums = isinstance(starts[0], cst.Float) or (isinstance(starts[0], cst.Integer) and is_sent(call, loop, file))
+    return (name, "int") if counts else (name, "float") if sums else None
+
+
+def counted(figure: cst.BaseExpression) -> bool:
+    """Whether a tensor counts what is equal: `(predicted == labels).sum()`, `predicted.eq(labels).sum()`."""
+    match figure:
+        case cst.Call(func=cst.Attribute(value=cst.Comparison(), attr=cst.Name("sum")), args=[]):
+            return True
+        case cst.Call(
+            func=cst.Attribute(value=cst.Call(func=cst.Attribute(attr=cst.Name("eq"))), attr=cst.Name("sum")), args=[]
+        ):
+            return True
+    return False
+
+
+def is_sent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
+    """Whether a figure is a loss that the loop sends backward."""
+    sent = [file.steps.sent(one) for one in file.tree.own_of_type(cst.Call, loop)]
+    return any(one is not None and file.same(one, call.func.value) for one in sent)

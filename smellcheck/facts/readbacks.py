@@ -1,0 +1,109 @@
+"""What makes the host wait for the device: reads of tensors, where they end up, and how often they are made."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from ..file import File
+
+_READS = {"item", "tolist", "cpu", "numpy"}
+_CASTS = {"float", "int"}
+_HOST_KINDS = ("array", "number", "list", "string", "dict")
+# What only passes a figure on, to be printed, gathered or drawn.
+_REPORTS = re.compile(
+    r"^(print|append|extend|format|update|log\w*|write|info|debug|add|add_\w+|set_postfix\w*|set_description\w*|record)$"
+)
+_FURTHER = ("mean", "sum", "item", "format", "numpy", "tolist", "detach")
+_FORMS = ("float", "int", "round", "str", "format", "sum")
+_PASSES = (
+    cst.Arg, cst.BinaryOperation, cst.UnaryOperation, cst.Tuple, cst.List, cst.Dict, cst.Element, cst.DictElement,
+    cst.FormattedString, cst.FormattedStringExpression, cst.ConcatenatedString, cst.DictComp, cst.Call, cst.Attribute,
+)  # fmt: skip
+_DEEPEST = 4
+
+
+class Readbacks:
+    """The reads from the device in one file; false where it is not sure."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def waits(self, call: cst.Call) -> bool:
+        """Whether a call reads what may be a tensor on a device: `loss.item()`, `x.cpu().numpy()` once, `float(t)`."""
+        kind = self._file.values.kind
+        match call:
+            case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=method)), args=[]) if method in _READS:
+                return kind(owner) in ("tensor", "output", None) and not self.on_host(owner)
+            case cst.Call(func=cst.Name(value=cast), args=[cst.Arg(value=given)]) if cast in _CASTS:
+                return kind(given) == "tensor" and not self.on_host(given)
+        return False
+
+    def on_host(self, node: cst.CSTNode, depth: int = 0) -> bool:
+        """Whether a value was brought to the host before, or is no tensor at all."""
+        if self._file.values.kind(node) in _HOST_KINDS:
+            return True
+        match node:
+            case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method)), args=args):
+                if method in _READS or (method == "to" and args and "cpu" in self._file.text_of(args[0])):
+                    return True
+                return self.on_host(inner, depth)
+            case cst.Attribute(value=inner) | cst.Subscript(value=inner):
+                return self.on_host(inner, depth)
+            case cst.BinaryOperation(left=inner) | cst.Comparison(left=inner):
+                return self.on_host(inner, depth)
+            case cst.Name() if depth < _DEEPEST:
+                reaching = self._file.scopes.reaching(node)
+                return bool(reaching) and all(
+                    one.kind == "assign" and one.value is not None and self.on_host(one.value, depth + 1)
+                    for one in reaching
+                )
+        return False
+
+    def seldom(self, node: cst.CSTNode, loop: cst.CSTNode | None = None) -> bool:
+        """Whether only some turns of a loop get to a node; without one, whether it is done every so many steps."""
+        for child, above in self._file.context.ancestors(node):
+            if above is loop:
+                return self._skipped(child)
+            if isinstance(above, cst.ExceptHandler):
+                return True
+            if isinstance(above, cst.If | cst.IfExp) and child is not above.test:
+                if loop is not None or re.search(r"%|isinstance|is_tensor", self._file.text_of(above.test)):
+                    return True
+        return False
+
+    def _skipped(self, body: cst.CSTNode) -> bool:
+        """Whether most turns end before they report: `if step % 10: continue`."""
+        return any(
+            isinstance(one, cst.If)
+            and "%" in self._file.text_of(one.test)
+            and "continue" in self._file.text_of(one.body)
+            for one in getattr(body, "body", ())
+        )
+
+    def reported(self, node: cst.CSTNode, depth: int = 0) -> bool:
+        """Whether a figure is only added up, gathered, printed or drawn, here or by the name that it is bound to."""
+        current, above = node, self._file.parent(node)
+        while above is not None:
+            match above:
+                case cst.Call(func=func) if func is not current:
+                    name = func.attr.value if isinstance(func, cst.Attribute) else self._file.text_of(func)
+                    if name not in _FORMS and not _REPORTS.match(name):
+                        return False
+                case cst.Attribute() if above.attr.value not in _FURTHER:
+                    return False
+                case cst.AugAssign() | cst.Expr() | cst.Assign(targets=[cst.AssignTarget(target=cst.Subscript())]):
+                    return True
+                case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]) if depth < 2:
+                    loops = self._file.context.loops(node)
+                    around = loops[0].node if loops else None
+                    return all(
+                        self.seldom(use, around) or self.reported(use, depth + 1) for use in self._file.uses(bound)
+                    )
+                case _ if not isinstance(above, _PASSES):
+                    return False
+            current, above = above, self._file.parent(above)
+        return False

@@ -1,0 +1,68 @@
+"""Which calls read from the device, what is on the host already, and which figures are only reported."""
+
+from __future__ import annotations
+
+import libcst as cst
+import pytest
+
+from smellcheck.file import File
+
+
+def first(code: str, method: str) -> tuple[File, cst.Call]:
+    """The first call of a method in some code."""
+    file = File("import torch\n" + code, "module.py")
+    call = next(
+        one for one in file.all(cst.Call) if isinstance(one.func, cst.Attribute) and one.func.attr.value == method
+    )
+    return file, call
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("y = torch.ones(3, device='cuda')\ny.sum().item()", True),
+        ("y = torch.ones(3, device='cuda').cpu()\ny.sum().item()", False),
+        ("y = torch.ones(3).numpy()\ny.sum().item()", False),
+        ("y = unknown()\ny.item()", True),
+        ("y = torch.ones(3).to('cpu')\n(y == 1).sum().item()", False),
+    ],
+)
+def test_what_is_on_the_host_is_waited_for_no_more(code: str, expected: bool) -> None:
+    file, call = first(code, "item")
+    assert file.readbacks.waits(call) is expected
+
+
+def test_one_chain_is_one_read() -> None:
+    file = File("import torch\ny = torch.ones(3, device='cuda')\nprint(y.cpu().numpy())", "module.py")
+    reads = [one for one in file.all(cst.Call) if file.readbacks.waits(one)]
+    assert [file.text_of(one) for one in reads] == ["y.cpu()"]
+    assert file.readbacks.reported(reads[0])
+
+
+@pytest.mark.parametrize(
+    ("use", "expected"),
+    [
+        ("total += loss.item()", True),
+        ("meter.update(loss.item(), 3)", True),
+        ("bar.set_postfix(loss=f'{loss.item():.3f}')", True),
+        ("value = loss.item()\n    print(value)", True),
+        ("value = loss.item()\n    if step % 10 == 0:\n        keep(value)", True),
+        ("figures['loss'] = loss.item()", True),
+        ("value = loss.item()\n    if value > 3:\n        raise ValueError", False),
+        ("env.step(loss.item())", False),
+        ("while loss.item() > 1:\n        break", False),
+        ("return loss.item()", False),
+    ],
+)
+def test_figures_that_are_only_reported(use: str, expected: bool) -> None:
+    body = f"def f(loader, meter, bar, figures, total, env):\n  for step, loss in enumerate(loader):\n    {use}\n"
+    file, call = first(body, "item")
+    assert file.readbacks.reported(call) is expected
+
+
+def test_every_so_many_steps() -> None:
+    code = "for i, x in enumerate(data):\n    if i % 10:\n        continue\n    print(x.item())\n"
+    file, call = first(code, "item")
+    assert file.readbacks.seldom(call, next(file.all(cst.For)))
+    file, call = first("for i, x in enumerate(data):\n    print(x.item())\n", "item")
+    assert not file.readbacks.seldom(call, next(file.all(cst.For)))
