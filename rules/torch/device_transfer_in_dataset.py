@@ -1,0 +1,75 @@
+"""Samples travel to the device one by one, before there is a batch of them."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Smell, rule
+
+
+@rule(
+    imports="torch",
+    methods="to cuda tensor as_tensor zeros ones",
+    words="__getitem__ collate_fn",
+    practice="hardware",
+)
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    function = file.context.function(call)
+    if function is None or not (gives_samples(function, file) or joins_samples(call, function, file)):
+        return
+    device = target(call, file)
+    if device is None or "cpu" in device or file.context.in_test(call) or already_there(call, function, file):
+        return
+    match file.parent(call):
+        case cst.Arg() as arg if isinstance(outer := file.parent(arg), cst.Call) and file.values.is_module(outer.func):
+            return
+    if call is not next(one for one in file.calls.own_calls(function) if target(one, file) is not None):
+        return
+    yield Smell(call, "every sample is copied to the device alone, where one copy would move the whole batch")
+
+
+def target(call: cst.Call, file: File) -> str | None:
+    """The device that a call moves a tensor to, or makes it on."""
+    if isinstance(call.func, cst.Attribute) and file.values.kind(call.func.value) in ("module", "encoder", "pipeline"):
+        return None
+    made = file.argument(call, "device")
+    if made is not None and (file.name(call.func) or "").startswith("torch."):
+        return file.text_of(made.value)
+    return file.moves.destination(call)
+
+
+def gives_samples(function: cst.FunctionDef, file: File) -> bool:
+    """Whether a function is the `__getitem__` of a data set."""
+    owner = file.calls.class_of(function)
+    if owner is None or function.name.value != "__getitem__" or file.values.is_module_class(owner):
+        return False
+    bases = [base.value for line in file.calls.bases(owner) for base in line.bases if base.keyword is None]
+    return any(file.text_of(base).rpartition(".")[2].endswith("Dataset") for base in bases)
+
+
+def joins_samples(call: cst.Call, function: cst.FunctionDef, file: File) -> bool:
+    """Whether a call runs for each sample that a collate function is given."""
+    given = any(
+        arg.keyword is not None and arg.keyword.value == "collate_fn"
+        for _, arg in file.calls.given.get(function.name.value, ())
+    )
+    method = file.calls.class_of(function) is not None
+    parameters = [param.name.value for param in function.params.params][method:]
+    if not (given or function.name.value == "collate_fn") or not parameters:
+        return False
+    return any(
+        isinstance(loop.over, cst.Name) and loop.over.value == parameters[0] for loop in file.context.loops(call)
+    )
+
+
+def already_there(call: cst.Call, function: cst.FunctionDef, file: File) -> bool:
+    """Whether a data set took all of its data to the device when it was made."""
+    owner = file.calls.class_of(function)
+    if owner is None:
+        return False
+    for node in file.tree.of_type(cst.Attribute, call):
+        if isinstance(node.value, cst.Name) and node.value.value == "self":
+            for value in file.values.attribute_values(owner, node.attr.value):
+                if any(target(made, file) is not None for made in file.tree.of_type(cst.Call, value)):
+                    return True
+    return False
