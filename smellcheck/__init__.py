@@ -7,15 +7,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .facts.attention import Attention, AttentionStep
     from .facts.loops import Loop
     from .file import File
     from .rule import Rule, rule
     from .smell import Edit, Fix, Safety, Smell
 
-__all__ = ["Edit", "File", "Fix", "Loop", "Rule", "Safety", "Smell", "__version__", "rule"]
+__all__ = [
+    "Attention", "AttentionStep", "Edit", "File", "Fix", "Loop", "Rule", "Safety", "Smell", "__version__", "rule",
+]  # fmt: skip
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Attention": "facts.attention",
+    "AttentionStep": "facts.attention",
     "File": "file",
     "Loop": "facts.loops",
     "Rule": "rule",

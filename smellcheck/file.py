@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
+from .facts.attention import Attentions
 from .facts.batches import Batches
 from .facts.calls import Calls
 from .facts.constants import Constants
@@ -26,6 +27,7 @@ from .facts.moves import Moves
 from .facts.names import Names
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
+from .facts.ranks import Ranks
 from .facts.readbacks import Readbacks
 from .facts.reader import Reader
 from .facts.samples import Samples
@@ -176,6 +178,16 @@ class File:
     def readbacks(self) -> Readbacks:
         """What makes the host wait for the device."""
         return Readbacks(self)
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """How many dimensions tensors have."""
+        return Ranks(self)
+
+    @cached_property
+    def attentions(self) -> Attentions:
+        """Where attention is computed by hand."""
+        return Attentions(self)
 
     @cached_property
     def gatherings(self) -> Gatherings:

@@ -1,0 +1,300 @@
+"""Attention computed by hand: a product, scaled and masked, a softmax over it, perhaps dropout, a second product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import libcst as cst
+
+from .fused import Fused, layout_of
+
+if TYPE_CHECKING:
+    from ..file import File
+    from .scopes import Definition
+
+_PRODUCTS = frozenset({"torch.matmul", "torch.bmm", "torch.einsum"})
+_SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"})
+_DROPOUT = frozenset({"torch.nn.functional.dropout", "torch.dropout"})
+_CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
+#: What may be asked of the scores beside computing with them.
+_SHAPES = frozenset({"size", "shape", "dtype", "device", "dim", "ndim"})
+_DEEPEST = 16
+
+
+@dataclass(frozen=True)
+class AttentionStep:
+    """What is done to the scores on their way: scaled, filled or added to by a mask, cast, dropped out."""
+
+    kind: Literal["times", "over", "fill", "keep", "add", "cast", "softmax", "dropout"]
+    node: cst.CSTNode
+    operand: cst.BaseExpression | None = None
+    #: What is put where `operand` is true, or, to keep what is there, where it is false.
+    filled: cst.BaseExpression | None = None
+    #: What has to hold for the step to be taken, if anything.
+    test: cst.BaseExpression | None = None
+
+
+@dataclass
+class Attention:
+    """One attention written out."""
+
+    #: The second product, whose value is the result.
+    result: cst.BaseExpression
+    query: cst.BaseExpression
+    #: The second operand of the first product, transposed as it stands there.
+    key: cst.BaseExpression
+    value: cst.BaseExpression
+    #: In the order in which they run.
+    steps: list[AttentionStep]
+    #: The definitions and statements that it is made of, but the last.
+    parts: list[cst.CSTNode]
+    #: The equation of each product, where they are spelled as such.
+    equations: tuple[str, str] | None = None
+    #: Whether the shape of what lies between is asked for.
+    asked: bool = False
+
+
+@dataclass
+class _Trail:
+    """What a walk back from the result has passed, last first."""
+
+    steps: list[AttentionStep] = field(default_factory=list)
+    definitions: list[Definition] = field(default_factory=list)
+    inner: set[cst.CSTNode] = field(default_factory=set)
+    test: cst.BaseExpression | None = None
+    softened: bool = False
+
+
+class Attentions:
+    """The attentions of one file."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._fused = Fused(file)
+
+    def of(self, result: cst.BaseExpression) -> Attention | None:
+        """The attention whose second product an expression is, when nobody reads its weights."""
+        second = self.operands(result)
+        if second is None:
+            return None
+        weights, value, equation = second
+        trail = _Trail()
+        product = self._back(weights, trail, 0)
+        first = self.operands(product) if product is not None and trail.softened else None
+        if product is None or first is None or (first[2] is None) != (equation is None):
+            return None
+        asked = self._kept(trail)
+        if asked is None:
+            return None
+        parts = [one.node for one in trail.definitions]
+        parts += [step.node for step in trail.steps if isinstance(step.node, cst.Expr)]
+        equations = (first[2], equation) if first[2] is not None and equation is not None else None
+        found = Attention(result, first[0], first[1], value, trail.steps[::-1], parts, equations, asked)
+        return found if layout_of(found) is not None else None
+
+    def fused(self, found: Attention) -> tuple[str, str, str] | None:
+        """The call of `scaled_dot_product_attention` that gives the same, if sure: its name, arguments, and sequel."""
+        layout = layout_of(found)
+        return self._fused.call(found, layout) if layout is not None and not found.asked else None
+
+    def operands(self, node: cst.CSTNode) -> tuple[cst.BaseExpression, cst.BaseExpression, str | None] | None:
+        """The two sides of a matrix product, and its equation where it is an `einsum`."""
+        match node:
+            case cst.BinaryOperation(left=left, operator=cst.MatrixMultiply(), right=right):
+                return left, right, None
+            case cst.Call(func=func, args=args) if not any(arg.star or arg.keyword for arg in args):
+                name = self._file.name(func)
+                given = [arg.value for arg in args]
+                if name == "torch.einsum" and len(given) == 3 and isinstance(given[0], cst.SimpleString):
+                    return given[1], given[2], str(given[0].evaluated_value)
+                if name in _PRODUCTS and len(given) == 2:
+                    return given[0], given[1], None
+                match func:
+                    case cst.Attribute(value=left, attr=cst.Name("matmul" | "bmm")) if name is None and len(given) == 1:
+                        return left, given[0], None
+        return None
+
+    # -- the walk back -------------------------------------------------------------------------
+
+    def _back(self, node: cst.BaseExpression, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+        """The first product, found back through all that is done to the scores; `None` when anything else is."""
+        if depth > _DEEPEST:
+            return None
+        if isinstance(node, cst.Name):
+            return self._named(node, trail, depth)
+        if trail.softened and self.operands(node) is not None:
+            return node
+        taken = self._call(node, trail) if isinstance(node, cst.Call) else self._arithmetic(node, trail)
+        if taken is None:
+            return None
+        inner, step = taken
+        trail.steps.append(step)
+        trail.softened |= step.kind == "softmax"
+        return self._back(inner, trail, depth + 1)
+
+    def _named(self, name: cst.Name, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+        reaching = self._file.scopes.reaching(name)
+        if not reaching or any(one.kind not in ("assign", "augment") or one.path for one in reaching):
+            return None
+        last = max(reaching, key=lambda one: self._file.tree.order[one.node])
+        trail.inner.add(name)
+        trail.definitions.append(last)
+        self._in_place(name, last, trail)
+        if len(reaching) > 1:
+            trail.test = self._condition(last, [one for one in reaching if one is not last])
+            if trail.test is None:
+                return None
+        if isinstance(last.node, cst.AugAssign):
+            return self._augmented(last.node, trail, depth)
+        value = last.value
+        if not isinstance(value, cst.BaseExpression):
+            return None
+        if len(reaching) == 1:
+            return self._back(value, trail, depth + 1)
+        # One step is taken under the condition, and what it is taken from is what stands without it.
+        taken = self._call(value, trail) if isinstance(value, cst.Call) else self._arithmetic(value, trail)
+        if taken is None or not isinstance(taken[0], cst.Name) or taken[1].kind in ("softmax", "cast"):
+            return None
+        trail.steps.append(taken[1])
+        trail.test = None
+        if set(self._file.scopes.reaching(taken[0])) != set(reaching) - {last}:
+            return None
+        return self._back(taken[0], trail, depth + 1)
+
+    def _augmented(self, node: cst.AugAssign, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+        kind: Literal["times", "over", "add"]
+        match node.operator:
+            case cst.MultiplyAssign():
+                kind = "times"
+            case cst.DivideAssign():
+                kind = "over"
+            case cst.AddAssign():
+                kind = "add"
+            case _:
+                return None
+        trail.steps.append(AttentionStep(kind, node, node.value, test=trail.test))
+        trail.test = None
+        return self._back(node.target, trail, depth + 1)
+
+    def _condition(self, last: Definition, others: list[Definition]) -> cst.BaseExpression | None:
+        """Under what condition alone a definition is reached, where the others stand before it and outside."""
+        block = self._file.parent(self._file.context.statement(last.node))
+        above = self._file.parent(block) if block is not None else None
+        if not isinstance(above, cst.If) or above.body is not block or above.orelse is not None:
+            return None
+        if any(self._file.context.within(one.node, above) for one in others):
+            return None
+        return above.test
+
+    def _in_place(self, name: cst.Name, bound: Definition, trail: _Trail) -> None:
+        """Masks that are written into the scores between where they are bound and where they are read."""
+        order = self._file.tree.order
+        found = []
+        for use in self._uses(bound):
+            method = self._file.parent(use)
+            if isinstance(method, cst.Attribute) and method.attr.value == "data":
+                method = self._file.parent(method)
+            call = self._file.parent(method) if isinstance(method, cst.Attribute) else None
+            match method, call, self._file.parent(call) if call is not None else None:
+                case (
+                    cst.Attribute(attr=cst.Name("masked_fill_")),
+                    cst.Call(args=[cst.Arg(value=mask), cst.Arg(value=filled)]),
+                    cst.Expr() as statement,
+                ) if order[bound.node] < order[use] < order[name]:
+                    found.append(AttentionStep("fill", statement, mask, filled, self._guard(statement, bound)))
+                    trail.inner.add(use)
+        trail.steps += reversed(found)
+
+    def _guard(self, statement: cst.CSTNode, bound: Definition) -> cst.BaseExpression | None:
+        block = self._file.parent(self._file.context.statement(statement))
+        above = self._file.parent(block) if block is not None else None
+        return above.test if isinstance(above, cst.If) and not self._file.context.within(bound.node, above) else None
+
+    def _call(self, call: cst.Call, trail: _Trail) -> tuple[cst.BaseExpression, AttentionStep] | None:
+        name, given = self._file.name(call.func), [arg.value for arg in call.args]
+        if any(arg.star for arg in call.args):
+            return None
+        if given and not trail.softened:
+            layer = self._file.values.of(call.func) if name is None else None
+            if name in _DROPOUT or (layer is not None and layer.name == "torch.nn.Dropout"):
+                return given[0], AttentionStep("dropout", call, test=trail.test)
+            if name in _SOFTMAX:
+                return (given[0], AttentionStep("softmax", call)) if self._last(call, 1) else None
+            if layer is not None and layer.name == "torch.nn.Softmax":
+                return (given[0], AttentionStep("softmax", call)) if self._last(layer.made, 0) else None
+        match call.func:
+            case cst.Attribute(value=inner, attr=cst.Name(method)) if name is None:
+                return self._method(call, method, inner, trail)
+        if name == "torch.where" and trail.softened and len(given) == 3:
+            return given[1], AttentionStep("keep", call, given[0], given[2], trail.test)
+        return None
+
+    def _method(
+        self, call: cst.Call, method: str, inner: cst.BaseExpression, trail: _Trail
+    ) -> tuple[cst.BaseExpression, AttentionStep] | None:
+        given = [arg.value for arg in call.args]
+        if method in _CASTS:
+            return inner, AttentionStep("cast", call)
+        if method == "softmax" and not trail.softened and self._last(call, 0):
+            return inner, AttentionStep("softmax", call)
+        if not trail.softened:
+            return None
+        if method in ("masked_fill", "masked_fill_") and len(given) == 2:
+            return inner, AttentionStep("fill", call, given[0], given[1], trail.test)
+        if method in ("mul", "mul_", "div", "div_") and len(given) == 1:
+            return inner, AttentionStep("times" if method[:3] == "mul" else "over", call, given[0], test=trail.test)
+        return None
+
+    def _last(self, made: cst.CSTNode | None, position: int) -> bool:
+        """Whether a call is told to work along the last dimension."""
+        given = self._file.argument(made, "dim", position) if isinstance(made, cst.Call) else None
+        return given is not None and self._file.text_of(given.value) in ("-1", "3")
+
+    def _arithmetic(self, node: cst.BaseExpression, trail: _Trail) -> tuple[cst.BaseExpression, AttentionStep] | None:
+        if not trail.softened or not isinstance(node, cst.BinaryOperation):
+            return None
+        left, right = node.left, node.right
+        match node.operator:
+            case cst.Divide():
+                return left, AttentionStep("over", node, right, test=trail.test)
+            case cst.Multiply() if self._leads(left):
+                return left, AttentionStep("times", node, right, test=trail.test)
+            case cst.Multiply():
+                return right, AttentionStep("times", node, left, test=trail.test)
+            case cst.Add() if self._leads(left):
+                return left, AttentionStep("add", node, right, test=trail.test)
+            case cst.Add():
+                return right, AttentionStep("add", node, left, test=trail.test)
+        return None
+
+    def _leads(self, node: cst.BaseExpression) -> bool:
+        """Whether the scores come from this side: it is a product, or leads back to one."""
+        return self._back(node, _Trail(softened=True), 8) is not None
+
+    # -- who else reads ------------------------------------------------------------------------
+
+    def _uses(self, bound: Definition) -> list[cst.Name]:
+        match bound.node:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
+                return self._file.uses(target)
+            case cst.AugAssign(target=cst.Name() as target) | cst.AnnAssign(target=cst.Name() as target):
+                return self._file.uses(target)
+        return []
+
+    def _kept(self, trail: _Trail) -> bool | None:
+        """Whether the shape of the scores or weights is asked for; `None` when they themselves are read elsewhere."""
+        asked = False
+        for bound in trail.definitions:
+            if not isinstance(bound.node, cst.Assign | cst.AugAssign) or (
+                isinstance(bound.node, cst.Assign) and len(bound.node.targets) != 1
+            ):
+                return None
+            for use in self._uses(bound):
+                if use in trail.inner:
+                    continue
+                above = self._file.parent(use)
+                if not isinstance(above, cst.Attribute) or above.attr.value not in _SHAPES:
+                    return None
+                asked = True
+        return asked

@@ -1,0 +1,102 @@
+"""Attention that is written out: what it is made of, who else reads it, and how many dimensions tensors have."""
+
+from __future__ import annotations
+
+import libcst as cst
+import pytest
+
+from smellcheck.facts.attention import Attention
+from smellcheck.file import File
+
+IMPORTS = "import math\nimport torch\nimport torch.nn.functional as F\nfrom einops import rearrange\n"
+
+
+def attention(*lines: str) -> Attention | None:
+    """The attention whose second product is the last line of a function."""
+    code = IMPORTS + "def f(q, k, v, mask=None, bias=0):\n" + "".join(f"    {line}\n" for line in lines)
+    file = File(code, "module.py")
+    products = [node for node in file.all(cst.Return) if node.value is not None]
+    assert products[-1].value is not None
+    return file.attentions.of(products[-1].value)
+
+
+def steps(*lines: str) -> list[str] | None:
+    found = attention(*lines)
+    return None if found is None else [step.kind for step in found.steps]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("return (q @ k.mT).softmax(-1) @ v",), ["softmax"]),
+        (("s = q @ k.mT / math.sqrt(8)", "return F.softmax(s + bias, dim=-1) @ v"), ["over", "add", "softmax"]),
+        (("s = q @ k.mT", "s *= 0.5", "p = torch.softmax(s, -1)", "return p @ v"), ["times", "softmax"]),
+        (
+            ("s = q @ k.mT", "if mask is not None:", "    s = s.masked_fill(mask, -1e9)", "return s.softmax(-1) @ v"),
+            ["fill", "softmax"],
+        ),
+        (("s = q @ k.mT", "s.masked_fill_(mask, -1e9)", "return s.softmax(-1) @ v"), ["fill", "softmax"]),
+        (("s = torch.where(mask, q @ k.mT, -1e9)", "return s.softmax(-1) @ v"), ["keep", "softmax"]),
+        (
+            ("p = (q @ k.mT).float().softmax(-1).to(q.dtype)", "return F.dropout(p) @ v"),
+            ["cast", "softmax", "cast", "dropout"],
+        ),
+        (("return torch.matmul(torch.bmm(q, k).softmax(dim=-1), v)",), ["softmax"]),
+        # Read elsewhere, or something else is done.
+        (("p = (q @ k.mT).softmax(-1)", "print(p)", "return p @ v"), None),
+        (("s = q @ k.mT", "s[0] = 0", "return s.softmax(-1) @ v"), None),
+        (("return (q @ k.mT).softmax(1) @ v",), None),
+        (("return (q @ k.mT).sigmoid() @ v",), None),
+        (("return ((q @ k.mT).softmax(-1) * mask) @ v",), None),
+        (("return v @ (q @ k.mT).softmax(-1)",), None),
+        (("s = q @ k.mT", "if mask is None:", "    s = q", "return s.softmax(-1) @ v"), None),
+        (("return q.softmax(-1) @ v",), None),
+        (("s = torch.einsum('bid,bjd->bij', q, k)", "return s.softmax(-1) @ v"), None),
+    ],
+)  # fmt: skip
+def test_what_attention_is_made_of(lines: tuple[str, ...], expected: list[str] | None) -> None:
+    assert steps(*lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "values", "holds"),
+    [
+        ("bhid,bhjd->bhij", "bhij,bhjd->bhid", True),
+        ("b i h d, b j h d -> b h i j", "b h i j, b j h e -> b i h e", True),
+        ("bhid,bhjd->bhij", "bhij,hg->bgij", False),
+        ("bhid,bhjd->bhij", "bhij,bhid->bhjd", False),
+        ("bhid,bjd->bhij", "bhij,bjd->bhid", False),
+    ],
+)
+def test_equations(scores: str, values: str, holds: bool) -> None:
+    found = attention(f"s = torch.einsum({scores!r}, q, k)", f"return torch.einsum({values!r}, s.softmax(-1), v)")
+    assert (found is not None) is holds
+
+
+def test_a_shape_that_is_asked_for() -> None:
+    found = attention("s = q @ k.mT", "n = s.size(-1)", "return s.softmax(-1) @ v")
+    assert found is not None and found.asked
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("x.view(a, b, c, d).transpose(1, 2)", 4),
+        ("x.reshape(a, b, 3, c, d).permute(2, 0, 3, 1, 4)[0]", 4),
+        ("x.reshape((a, b, 3))[:, None]", 4),
+        ("rearrange(x, 'b n (h d) -> b h n d', h=8)", 4),
+        ("rearrange(x, '... n d -> ... d n')", None),
+        ("torch.einsum('b i d, b j d -> b i j', x, x)", 3),
+        ("x.view(*shape)", None),
+        ("x.view(shape)", None),
+        ("x.permute(0, 2, 1).unsqueeze(1) * scale", 4),
+        ("x.permute(0, 2, 1)[index]", None),
+        ("split(x)", 4),
+        ("x", None),
+    ],
+)
+def test_how_many_dimensions(expression: str, expected: int | None) -> None:
+    split = "def split(x):\n    return x.permute(0, 2, 1, 3)\n"
+    file = File(f"{IMPORTS}{split}def f(x, shape, index, a, b, c, d):\n    return {expression}\n", "module.py")
+    returned = list(file.all(cst.Return))[-1].value
+    assert returned is not None and file.ranks.of(returned) == expected
