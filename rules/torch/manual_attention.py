@@ -12,6 +12,7 @@ _KNOWN = (
     "scaled_dot_product_attention", "flash_attn", "memory_efficient_attention", "flex_attention", "xformers",
     "register_forward_hook",
 )  # fmt: skip
+_PRODUCTS = ("matmul", "bmm", "einsum")
 _LEARNED = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 # Positions last, all in one, as `b head c (h w)` or a view that ends in -1: it is channels that attend to channels,
 # and there are as few scores as channels.
@@ -28,8 +29,13 @@ _WIDE = 120
     practice="refactoring",
 )
 def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell]:
-    if isinstance(product, cst.BinaryOperation) and not isinstance(product.operator, cst.MatrixMultiply):
-        return
+    match product:
+        case cst.BinaryOperation(operator=cst.MatrixMultiply()):
+            pass
+        case cst.Call(func=cst.Attribute(attr=cst.Name(name)) | cst.Name(name)) if name in _PRODUCTS:
+            pass
+        case _:
+            return
     found = file.attentions.of(product)
     if found is None or file.context.in_test(product) or chosen(product, file):
         return
