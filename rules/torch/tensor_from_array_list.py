@@ -45,7 +45,13 @@ _EACH = {
 _KEEPS = {"astype", "copy", "flatten", "ravel", "transpose", "reshape", "clip", "swapaxes"}
 
 
-@rule(imports="torch", words="numpy np cv2", calls=("torch.tensor", "torch.as_tensor", *_TYPED), practice="refactoring")
+@rule(
+    imports="torch",
+    words="numpy np cv2",
+    calls=("torch.tensor", "torch.as_tensor", *_TYPED),
+    practice="refactoring",
+    level="info",
+)
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not call.args or call.args[0].keyword is not None or call.args[0].star or file.context.in_test(call):
         return
