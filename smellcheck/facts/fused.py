@@ -21,6 +21,12 @@ _FINITE = re.compile(
     re.I,
 )
 _LAST_TWO = ({"-1", "-2"}, {"2", "3"})
+_LAST_TURNED = ".transpose(-2, -1)"
+# The last axis before and after the arrow of a pattern; what exchanges the last axis for another.
+_PATTERN = re.compile(r"""(\w+)\)?\s*->[^"']*?(\w+)\)?\s*["']""")
+_EXCHANGED = re.compile(
+    r"\.permute\(\(?0, *(1, *3, *2|2, *3, *1)\)?\)$|\.(transpose|swapaxes)\((-[12], *-[12]|2, *3|3, *2)\)$|\.mT$"
+)
 #: For query, key, value and result, what brings their dimensions into the order of the kernel, and back.
 Layout = tuple[str, str, str, str]
 
@@ -43,24 +49,43 @@ class Fused:
         return called, given, layout[3]
 
     def _turned(self, node: cst.BaseExpression, how: str) -> str:
-        """An expression with a transposition behind it."""
-        text = self._file.text_of(node)
-        return f"({text}){how}" if how and isinstance(node, cst.BinaryOperation | cst.UnaryOperation) else text + how
+        """An expression in the order of the kernel, which wants the width side by side in memory."""
+        text, apart = self._file.text_of(node), self._is_apart(node)
+        # What was turned before lies as it should when it is turned back.
+        scattered = not apart if how == _LAST_TURNED else apart and not how
+        behind = f"{how}.contiguous()" if scattered else how
+        return (
+            f"({text}){behind}"
+            if behind and isinstance(node, cst.BinaryOperation | cst.UnaryOperation)
+            else text + behind
+        )
+
+    def _is_apart(self, node: cst.BaseExpression) -> bool:
+        """Whether the last dimension of a tensor surely was another one when its memory was laid out."""
+        values = [one.value for one in self._file.scopes.reaching(node)] if isinstance(node, cst.Name) else [node]
+        for value in values:
+            text = self._file.text_of(value) if value is not None else ""
+            pattern = _PATTERN.search(text)
+            if pattern is not None and pattern[1] != pattern[2]:
+                return True
+            if _EXCHANGED.search(text):
+                return True
+        return False
 
     def _untransposed(self, key: cst.BaseExpression) -> str:
         """The key as it was before its last two dimensions were exchanged."""
         match key:
             case cst.Attribute(value=inner, attr=cst.Name("mT")):
-                return self._file.text_of(inner)
+                return self._turned(inner, "")
             case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("transpose" | "swapaxes")), args=args):
                 if {self._file.text_of(arg.value) for arg in args} in _LAST_TWO:
-                    return self._file.text_of(inner)
+                    return self._turned(inner, "")
                 if (
                     self._file.name(key.func) == "torch.transpose"
                     and {self._file.text_of(arg.value) for arg in args[1:]} in _LAST_TWO
                 ):
                     return self._file.text_of(args[0].value)
-        return self._turned(key, ".transpose(-2, -1)")
+        return self._turned(key, _LAST_TURNED)
 
     @staticmethod
     def _cast(found: Attention) -> bool:
