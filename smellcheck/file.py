@@ -19,6 +19,7 @@ from .facts.graph import Graph
 from .facts.hot import Hot
 from .facts.inference import Inference
 from .facts.items import Items
+from .facts.loaders import Loaders
 from .facts.loading import Loading
 from .facts.moves import Moves
 from .facts.names import Names
@@ -122,6 +123,11 @@ class File(Parsed):
     def loading(self) -> Loading:
         """What loads the weights of models."""
         return Loading(self)
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """How data loaders are used."""
+        return Loaders(self)
 
     @cached_property
     def batches(self) -> Batches:

@@ -1,0 +1,26 @@
+"""Files are read and decoded in the process that trains, and the GPU waits for each batch."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Fix, Smell, rule
+
+
+@rule(
+    imports="torch",
+    words=("cuda", "for"),
+    calls=("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"),
+    practice="hardware",
+    level="advice",
+)
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if file.loaders.workers(call) != 0 or file.context.in_test(call) or file.path.endswith(".ipynb"):
+        return
+    reads = file.loaders.decodes(call)
+    if reads is None or not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)):
+        return
+    given = file.argument(call, "num_workers", 5)
+    edit = file.add_argument(call, "num_workers=4") if given is None else file.replace(given.value, "4")
+    fix = Fix.suggestion("Read the next batches in worker processes", edit)
+    yield Smell(call, f"the GPU waits while this process reads and decodes each batch with `{reads}`", fix)

@@ -1,0 +1,33 @@
+"""Batches for the GPU lie in pageable memory, and are copied once more on the way."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Fix, Smell, rule
+
+# A batch of token ids is a few kilobytes: there is nothing to gain.
+_SMALL = re.compile(r"input_ids|token_ids|attention_mask|Tokenizer")
+
+
+@rule(
+    imports="torch",
+    words=("cuda", "for"),
+    calls=("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"),
+    practice="hardware",
+    level="advice",
+)
+def check(call: cst.Call, file: File) -> Iterator[Smell]:
+    if any(arg.star for arg in call.args) or len([arg for arg in call.args if arg.keyword is None]) > 7:
+        return
+    if file.argument(call, "pin_memory", 7) is not None or file.context.in_test(call):
+        return
+    if file.matches(_SMALL) or file.loaders.moved_before(call):
+        return
+    if not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)):
+        return
+    fix = Fix.unsafe("Pin the batches", file.add_argument(call, "pin_memory=True"))
+    yield Smell(
+        call, "each batch is copied to a pinned buffer first, on its way out of pageable memory to the GPU", fix
+    )

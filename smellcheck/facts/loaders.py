@@ -1,0 +1,217 @@
+"""How a data loader is used: which loops read it, how often, where its batches go, and what its samples cost."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from .scopes import targets
+from .tree import descend
+
+if TYPE_CHECKING:
+    from ..file import File
+    from .loops import Loop
+
+_CUDA = re.compile(r"""["']cuda\b""")
+#: Reading and decoding of files, by the full name of what does it.
+_READS = re.compile(
+    r"^(PIL\.Image\.open|cv2\.imread|torchvision\.io\.(read|decode)_\w+|torchvision\.datasets\.folder\.\w*loader"
+    r"|imageio\.(v\d\.)?imread|(skimage|matplotlib)\.\w+\.imread|matplotlib\.image\.imread|librosa\.(core\.)?load"
+    r"|torchaudio\.load|soundfile\.read|scipy\.io\.wavfile\.read|nibabel\.load|pydicom\.dcmread|rasterio\.open"
+    r"|tifffile\.imread|decord\.VideoReader|numpy\.load|torch\.load|pandas\.read_\w+|SimpleITK\.ReadImage)$"
+)
+_FOLDERS = re.compile(
+    r"^torchvision\.datasets\.(folder\.)?(ImageFolder|DatasetFolder|Coco(Detection|Captions)|VOC(Detection|Segmentation)"
+    r"|CelebA|Food101|Flowers102|OxfordIIITPet|StanfordCars|Places365|ImageNet|INaturalist|Kinetics|HMDB51|UCF101)$"
+)
+#: Callers are followed so far.
+_DEEPEST = 3
+
+
+class Loaders:
+    """The data loaders of one file; each answer is yes only where it is sure."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._read: dict[cst.CSTNode, list[Loop]] | None = None
+
+    def readers(self, loader: cst.Call) -> list[Loop]:
+        """The `for` loops that surely read this loader."""
+        if self._read is None:
+            self._read = {}
+            for node in self._file.all(cst.For):
+                loop = self._file.context.loop(node)
+                value = self._file.values.of(loop.over) if loop.over is not None else None
+                if value is not None and value.kind == "loader" and value.made is not None and not loop.indexed:
+                    self._read.setdefault(value.made, []).append(loop)
+        return self._read.get(loader, [])
+
+    def many_epochs(self, loader: cst.Call, loop: Loop) -> bool:
+        """Whether a loop reads a loader to its end again and again, and the loader is made once for all of that."""
+        return self._again(loader, loop.node, 0)
+
+    def _again(self, loader: cst.Call, node: cst.CSTNode, depth: int) -> bool:
+        context = self._file.context
+        for around in context.loops(node):
+            if around.kind == "epoch" and not context.within(loader, around.node):
+                return not context.is_guarded(node, around.node)
+        function = context.function(node)
+        if function is None or depth > _DEEPEST or context.function(loader) is function:
+            return False
+        return any(self._again(loader, call, depth + 1) for call in self._file.calls.passing(function))
+
+    def to_cuda(self, loop: Loop) -> bool:
+        """Whether what a loop reads is surely moved to a CUDA device, wherever there is one."""
+        return any(
+            isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
+            and self.is_cuda_move(node)
+            and self._from_batch(node.func.value, loop, 0)
+            for node in descend(loop.node, into_functions=False)
+        )
+
+    def is_cuda_move(self, call: cst.Call) -> bool:
+        """Whether a call moves its receiver to a CUDA device, wherever there is one."""
+        destination = self._file.moves.destination(call)
+        if destination is None:
+            return False
+        match call.func:
+            case cst.Attribute(attr=cst.Name("cuda")):
+                return True
+        return bool(call.args) and self._is_cuda(call.args[0].value, 0)
+
+    def _is_cuda(self, device: cst.CSTNode, depth: int) -> bool:
+        text = self._file.text_of(device)
+        if _CUDA.search(text):
+            return True
+        if depth > _DEEPEST:
+            return False
+        if isinstance(device, cst.Name):
+            made = [one.value for one in self._file.scopes.reaching(device) if one.kind == "assign" and not one.path]
+            whole = bool(made) and len(made) == len(self._file.scopes.reaching(device))
+        elif isinstance(device, cst.Attribute) and text.startswith("self."):
+            owner = self._file.calls.enclosing_class(device)
+            made = list(self._file.values.attribute_values(owner, device.attr.value)) if owner is not None else []
+            whole = bool(made)
+        else:
+            return False
+        return whole and all(value is not None and self._is_cuda(value, depth + 1) for value in made)
+
+    def _from_batch(self, node: cst.CSTNode, loop: Loop, depth: int) -> bool:
+        """Whether an expression is a part of what the loop has read."""
+        file = self._file
+        while isinstance(node, cst.Subscript | cst.Attribute | cst.Call):
+            node = node.func if isinstance(node, cst.Call) else node.value
+        if not isinstance(node, cst.Name) or depth > _DEEPEST or not isinstance(loop.node, cst.For):
+            return False
+        if node.value in {name for name, _ in targets(loop.node.target)}:
+            return True
+        return any(
+            one.value is not None
+            and one.kind in ("assign", "for", "comprehension")
+            and file.context.within(one.value, loop.node)
+            and self._from_batch(one.value, loop, depth + 1)
+            for one in file.scopes.reaching(node)
+        )
+
+    def workers(self, loader: cst.Call) -> int | None:
+        """How many worker processes a loader has, where that stands in the file: 0 unless it is said."""
+        if any(arg.star for arg in loader.args):
+            return None
+        given = self._file.argument(loader, "num_workers", 5)
+        return 0 if given is None else self._number(given.value, 0)
+
+    def _number(self, node: cst.CSTNode, depth: int) -> int | None:
+        match node:
+            case cst.Integer():
+                return int(node.evaluated_value)
+            case cst.Name():
+                made = self._made(node, depth)
+                return None if made is None or isinstance(made, cst.Name) else self._number(made, depth + 1)
+            case cst.Attribute(value=cst.Name(), attr=cst.Name(value=option)):
+                return self._default(option)
+        return None
+
+    def _default(self, option: str) -> int | None:
+        """What an option of the command line is unless the user says otherwise."""
+        for call in self._file.calls.named(frozenset({"add_argument"})):
+            names = [str(arg.value.evaluated_value) for arg in call.args if isinstance(arg.value, cst.SimpleString)]
+            default = self._file.argument(call, "default")
+            if any(name.lstrip("-").replace("-", "_") == option for name in names) and default is not None:
+                return int(default.value.evaluated_value) if isinstance(default.value, cst.Integer) else None
+        return None
+
+    def decodes(self, loader: cst.Call) -> str | None:
+        """What a sample of the loader's dataset surely is read from files with, in words."""
+        given = self._file.argument(loader, "dataset", 0)
+        return self._decodes(given.value, 0) if given is not None else None
+
+    def _decodes(self, dataset: cst.BaseExpression, depth: int) -> str | None:
+        value = self._file.values.of(dataset)
+        if value is not None and value.made is not None and _FOLDERS.match(value.name):
+            return value.name.rpartition(".")[2]
+        made = self._made(dataset, depth)
+        if not isinstance(made, cst.Call):
+            return None
+        name = self._file.name(made.func) or ""
+        if _FOLDERS.match(name):
+            return name.rpartition(".")[2]
+        if name in ("torch.utils.data.Subset", "torch.utils.data.dataset.Subset") and made.args:
+            return self._decodes(made.args[0].value, depth + 1)
+        owner = self._file.calls.local_class(made.func)
+        return self.reads(owner) if owner is not None else None
+
+    def reads(self, dataset: cst.ClassDef) -> str | None:
+        """The call with which `__getitem__` of a dataset, or a method that it calls, reads a file in each turn."""
+        method = self._file.calls.method(dataset, "__getitem__")
+        todo = [method] if method is not None else []
+        seen: set[cst.FunctionDef] = set()
+        while todo:
+            function = todo.pop()
+            if function in seen or len(seen) > _DEEPEST:
+                continue
+            seen.add(function)
+            for call in self._file.calls.own_calls(function):
+                if self._file.moves.destination(call) not in (None, '"cpu"'):
+                    return None
+                if _READS.match(self._file.name(call.func) or "") and not self._now_and_then(call):
+                    return self._file.text_of(call.func)
+                callee = self._file.calls.callee(call)
+                if callee is not None:
+                    todo.append(callee)
+        return None
+
+    def in_memory(self, loader: cst.Call) -> bool:
+        """Whether a loader's samples surely are slices of tensors in memory."""
+        return self._tensors(loader) is not None
+
+    def moved_before(self, loader: cst.Call) -> bool:
+        """Whether the tensors that a loader slices are moved to another device as a whole."""
+        made = self._tensors(loader)
+        return made is not None and any(
+            self._file.moves.destination(node) not in (None, '"cpu"')
+            for arg in made.args
+            for node in descend(self._made(arg.value, 0) or arg.value)
+        )
+
+    def _tensors(self, loader: cst.Call) -> cst.Call | None:
+        given = self._file.argument(loader, "dataset", 0)
+        made = self._made(given.value, 0) if given is not None else None
+        if isinstance(made, cst.Call) and (self._file.name(made.func) or "").endswith(".TensorDataset"):
+            return made
+        return None
+
+    def _made(self, node: cst.CSTNode, depth: int) -> cst.CSTNode | None:
+        """The expression that a name stands for, where only one assignment reaches it."""
+        if not isinstance(node, cst.Name) or depth > _DEEPEST:
+            return node
+        reaching = self._file.scopes.reaching(node)
+        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].value is None or reaching[0].path:
+            return None
+        return self._made(reaching[0].value, depth + 1)
+
+    def _now_and_then(self, call: cst.Call) -> bool:
+        """Whether a condition decides about a read: what is kept in memory is read once."""
+        return any(isinstance(above, cst.If | cst.ExceptHandler) for _, above in self._file.context.ancestors(call))
