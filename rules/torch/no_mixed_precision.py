@@ -1,0 +1,59 @@
+"""A large model is trained on the GPU in single precision throughout."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from smellcheck import File, Smell, rule
+
+# Whoever writes one of these has thought of it, leaves it to a framework, or would get an error.
+_DECIDED = re.compile(
+    r"autocast|\bamp\b|_amp\b|bf16|fp16|float16|bfloat16|\bhalf\b|GradScaler|accelerat|lightning|deepspeed|\bapex\b|fabric"
+    r"|tf32|precision|\.double\(|float64|mixed|BCELoss\(|binary_cross_entropy\(|fairscale|colossalai|horovod|ignite|Trainer\(|autograd\.grad\(|create_graph",
+    re.I,
+)
+# Networks whose products keep a GPU busy for long.
+_LARGE = re.compile(
+    r"\bmodels\.(resn|wide_resn|vgg|densenet|inception|efficientnet|alexnet|convnext|vit_|swin|regnet|googlenet|__dict__)"
+    r"|\btimm\.create_model\(|\bnn\.Transformer\w*\(|(Model\w*|For[A-Z]\w+|Bert\w*|GPT2?\w*|T5\w*)\.from_pretrained\("
+    r"|\bEfficientNet\."
+)
+
+
+@rule(
+    imports="torch",
+    words=("cuda", "for", "models timm from_pretrained Transformer EfficientNet"),
+    methods="backward",
+    practice="precision",
+    level="advice",
+)
+def check(backward: cst.Call, file: File) -> Iterator[Smell]:
+    if not file.matches(_LARGE) or file.matches(_DECIDED) or file.steps.sent(backward) is None:
+        return
+    if file.context.in_test(backward) or not in_batches(backward, file) or not on_cuda(file):
+        return
+    earlier = (call for call in file.calls.named(frozenset({"backward"})) if file.before(call, backward))
+    if any(in_batches(call, file) for call in earlier):
+        return
+    yield Smell(
+        backward, "each step reads and writes every activation at full width, and multiplies in single precision"
+    )
+
+
+def in_batches(backward: cst.Call, file: File) -> bool:
+    """Whether a loss is sent backward for each batch of a loader."""
+    return any(
+        loop.kind == "batch" and loop.over is not None and file.values.kind(loop.over) in ("loader", None)
+        for loop in file.context.loops(backward)
+    )
+
+
+def on_cuda(file: File) -> bool:
+    """Whether a model surely is on a CUDA device, wherever there is one."""
+    return any(
+        isinstance(call.func, cst.Attribute)
+        and file.loaders.is_cuda_move(call)
+        and file.values.is_module(call.func.value)
+        for call in file.calls.named(frozenset({"to", "cuda"}))
+    )
