@@ -23,7 +23,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield from step(call, file)
         return
     around = [one for one in file.context.loops(call) if isinstance(one.node, _LOOPS)]
-    if around and first_of(call, around[0].node, file):
+    if around:
         yield from element(call, around[0].node, file)
 
 
@@ -38,7 +38,7 @@ def first_of(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
 def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
     """A loop over a tensor, or over the parameters of a model, that reads a number in each turn."""
     tensor = source(call, loop, file)
-    if tensor is None or file.readbacks.seldom(call) or shown(call, loop, file):
+    if tensor is None or file.readbacks.seldom(call) or shown(call, loop, file) or not first_of(call, loop, file):
         return
     often = file.hot.runs_often(loop)
     if is_parameters(tensor):
@@ -174,11 +174,9 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     calls = file.tree.own_of_type(cst.Call, loop.body)
     if next(one for one in calls if file.steps.sent(one) is not None) is not sent:
         return
-    found = [
-        one
-        for one in calls
-        if file.readbacks.waits(one) and not file.readbacks.seldom(one, loop) and file.readbacks.reported(one)
-    ]
+    reads = file.readbacks
+    found = [one for one in calls if reads.may_wait(one) and not reads.seldom(one, loop) and reads.reported(one)]
+    found = [one for one in found if reads.waits(one)]
     if not found:
         return
     few = len(found) < _MANY

@@ -32,6 +32,16 @@ class Readbacks:
     def __init__(self, file: File) -> None:
         self._file = file
 
+    @staticmethod
+    def may_wait(call: cst.Call) -> bool:
+        """Whether a call is spelled like a read: told before anybody asks what it reads."""
+        match call.func:
+            case cst.Attribute(attr=cst.Name(value=method)):
+                return method in _READS and not call.args
+            case cst.Name(value=cast):
+                return cast in _CASTS
+        return False
+
     def waits(self, call: cst.Call) -> bool:
         """Whether a call reads what may be a tensor on a device: `loss.item()`, `x.cpu().numpy()` once, `float(t)`."""
         kind = self._file.values.kind
