@@ -13,6 +13,7 @@ from .facts.calls import Calls
 from .facts.constants import Constants
 from .facts.context import Context
 from .facts.dtypes import Dtypes
+from .facts.elements import Elements
 from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
@@ -148,6 +149,11 @@ class File(Parsed):
     def hot(self) -> Hot:
         """What runs again and again."""
         return Hot(self)
+
+    @cached_property
+    def elements(self) -> Elements:
+        """Which tensors loops take element by element."""
+        return Elements(self)
 
     @cached_property
     def readbacks(self) -> Readbacks:

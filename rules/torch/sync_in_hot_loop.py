@@ -9,7 +9,6 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _LOOPS = (cst.For, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _DEVICES = re.compile(r"\.cuda\(|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
-_SCHEDULE = re.compile(r"torch\.(linspace|arange|logspace|full|zeros|ones)\(|split|chunk|unbind")
 _SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
 _DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
 _MANY = 3
@@ -71,9 +70,9 @@ def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression 
     while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
         read = read.func.value
     if isinstance(read, cst.Name):
-        return iterated(read, loop, file)
+        return file.elements.iterated(read, loop)
     if isinstance(read, cst.Subscript):
-        return indexed(read, loop, file)
+        return file.elements.indexed(read, loop)
     return None
 
 
@@ -89,58 +88,6 @@ def is_parameters(over: cst.CSTNode | None) -> bool:
         case cst.Call(func=cst.Attribute(attr=cst.Name("parameters" | "named_parameters")), args=[]):
             return True
     return False
-
-
-def iterated(item: cst.Name, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
-    """The tensor whose items a loop gives by a name: `for x in t`, `enumerate(t)`, `zip(a, t)`."""
-    reaching = file.scopes.reaching(item)
-    clause = loop if isinstance(loop, cst.For) else loop.for_in
-    if len(reaching) != 1 or reaching[0].node is not clause:
-        return None
-    over, path = clause.iter, reaching[0].path
-    while isinstance(over, cst.Call) and isinstance(over.func, cst.Name) and path:
-        match over.func.value, over.args:
-            case "enumerate", [first, *_] if path[0] == 1:
-                over, path = first.value, path[1:]
-            case "zip", args if 0 <= path[0] < len(args):
-                over, path = args[path[0]].value, path[1:]
-            case _:
-                return None
-    return over if not path and is_read(over, file) else None
-
-
-def indexed(item: cst.Subscript, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
-    """The tensor of which a loop takes one number after another by an index."""
-    base: cst.BaseExpression = item
-    steps: set[str] = set()
-    while isinstance(base, cst.Subscript):
-        if any(isinstance(part.slice, cst.Slice) for part in base.slice):
-            return None
-        if any(isinstance(below, cst.SimpleString) for part in base.slice for below in file.tree.below(part)):
-            return None
-        steps |= {name.value for part in base.slice for name in file.names_in(part)}
-        base = base.value
-    described = file.context.loop(loop)
-    turned = {name.value for name in file.names_in(described.target)} if described.target is not None else set()
-    if not steps & turned or not file.context.invariant(base, loop):
-        return None
-    return base if isinstance(base, cst.Name | cst.Attribute) and is_read(base, file) else None
-
-
-def is_read(tensor: cst.BaseExpression, file: File) -> bool:
-    """Whether an expression surely is a tensor, and not one that was made or brought to the host."""
-    if file.values.kind(tensor) != "tensor" or file.readbacks.on_host(tensor):
-        return False
-    made = origins(tensor, file)
-    # A loss or a network of one's own may give several tensors at once.
-    several = any(isinstance(one, cst.Call) and file.values.kind(one.func) in ("module", "loss") for one in made)
-    return not several and not any(_SCHEDULE.search(file.text_of(one)) for one in made)
-
-
-def origins(node: cst.BaseExpression, file: File) -> list[cst.CSTNode]:
-    """The expression, and what its name is bound to."""
-    bound = file.scopes.reaching(node) if isinstance(node, cst.Name) else ()
-    return [node, *(one.value for one in bound if one.value is not None and one.kind in ("assign", "for"))]
 
 
 def listed(call: cst.Call, tensor: cst.BaseExpression, loop: cst.CSTNode, file: File) -> Fix | None:
