@@ -7,6 +7,8 @@ import libcst as cst
 from smellcheck import File, Fix, Smell, rule
 
 _DETACHES = {"detach", "detach_", "data", "item"}
+#: Through so many names a value is followed to where it is detached.
+_DEEPEST = 3
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
 
 
@@ -18,7 +20,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
     function = body if isinstance(body, cst.FunctionDef) else None
     home: cst.CSTNode = function.body if function is not None else file.module
     found: list[cst.Call] = []
-    for call in file.inference.forwards(body):
+    for call in file.inference.passes(body):
         if any(file.context.within(call, other) for other in found):
             continue
         if detached(call, file) and file.graph.only_labels(call, [home], frozenset()) and records(call, file):
@@ -31,15 +33,16 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         yield Smell(call, message, fix(call, found, file))
 
 
-def detached(call: cst.Call, file: File) -> bool:
-    """Whether a result is detached in so many words, where it is made or where its name is read."""
-    if chain_detaches(call, file):
+def detached(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
+    """Whether a value is detached in so many words, where it is made or where a name that it went into is read."""
+    if chain_detaches(node, file):
         return True
-    statement = file.context.statement(call)
-    match statement:
+    match file.context.statement(node):
         case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)])]):
-            names = [name for name in file.names_in(target) if not file.reads(name)]
-            return any(chain_detaches(use, file) for name in names for use in file.uses(name))
+            uses = [use for name in file.names_in(target) if not file.reads(name) for use in file.uses(name)]
+            return any(chain_detaches(use, file) for use in uses) or (
+                depth < _DEEPEST and any(detached(use, file, depth + 1) for use in uses)
+            )
     return False
 
 

@@ -20,19 +20,24 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
     if function is not None and _CALLERS_DECIDE.match(function.name.value):
         return
     reported: list[cst.CSTNode] = []
-    for call in file.inference.forwards(body):
+    told: set[tuple[str, cst.CSTNode | None]] = set()
+    for call in file.inference.passes(body):
         model = file.inference.model(call)
         if any(file.context.within(call, other) for other in reported) or file.context.in_test(call):
             continue
         if file.inference.frozen(model) or file.inference.asks_for_gradients(model) or file.grad.mode(call) != "on":
             continue
         stretch = file.inference.stretch(call, function)
-        if not stretch or file.grad.off_elsewhere(call):
+        # Two branches of one loop have one cause.
+        place = (file.text_of(model), next((loop.node for loop in file.context.loops(call)), None))
+        if not stretch or (function is not None and place in told) or file.grad.off_elsewhere(call):
             continue
         reported += stretch
+        told.add(place)
         message = f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads"
-        yield Smell(call, message, fix(call, stretch, function, file))
-        if function is not None:
+        offered = fix(call, stretch, function, file)
+        yield Smell(call, message, offered)
+        if offered is not None and offered.title.startswith("Decorate"):
             return
 
 
@@ -62,7 +67,7 @@ def narrowed(stretch: list[cst.CSTNode], file: File) -> list[list[cst.CSTNode]]:
     """Only the statements that hold forwards, and of a long one with a single forward only that forward's own."""
     parts = []
     for statement in stretch:
-        forwards = list(file.inference.forwards(statement))
+        forwards = list(file.inference.passes(statement))
         if len(forwards) == 1 and lines_of([statement], file) > _MANY_LINES:
             parts.append([file.context.statement(forwards[0])])
         elif forwards:

@@ -13,7 +13,8 @@ _GUARDS = re.compile(r"requires_grad|no_grad|inference_mode|detach")
 _PRETRAINED = ("torchvision.models.", "timm.", "transformers.")
 _TRAINED = re.compile(r"from_pretrained|pretrained *= *True|weights *= *(?!None)\w")
 _UNTRAINED = re.compile(r"(pretrained|weights) *= *(False|None)")
-_COPIES = re.compile(r"copy_|lerp_|mul_|\.data\b")
+#: What follows the name of a parameter that is written to.
+_COPIES = r"(\.data)?(\.(copy_|lerp_|mul_|add_)\(|(\[\.\.\.\])? *[-+*]?= )"
 #: Calls are followed so far to what they return.
 _DEEPEST = 2
 
@@ -74,7 +75,7 @@ def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.Base
                 return False
         elif any(covers(owner, key) for owner in owners):
             return False
-    if re.search(rf"\b{re.escape(last)}\.\w*(optim|opt)\w*\.(step|zero_grad)\(", file.text):
+    if re.search(rf"\b{re.escape(last)}\.\w*(optim|opt)\w*\.(step|zero_grad)\(", file.text) or in_use(last, file):
         return False
     if follows(last, file):
         return True
@@ -116,9 +117,35 @@ def follows(last: str, file: File) -> bool:
             case cst.Call(func=cst.Name("zip"), args=[first, second]):
                 loop = file.parent(call)
                 both = [walked(first.value), walked(second.value)]
-                if isinstance(loop, cst.For) and None not in both and _COPIES.search(file.text_of(loop.body)):
-                    if any(one is not None and means(one, last, call, file) for one in both):
+                if isinstance(loop, cst.For) and None not in both:
+                    written = both[changed(loop, file)]
+                    if written is not None and means(written, last, call, file):
                         return True
+    return False
+
+
+def changed(loop: cst.For, file: File) -> int:
+    """Which of the two parameters that a loop pairs is written to: the first, unless only the second is."""
+    match loop.target:
+        case cst.Tuple(elements=[cst.Element(value=cst.Name(first)), cst.Element(value=cst.Name(second))]):
+            wrote = [re.search(rf"\b{name}{_COPIES}", file.text_of(loop.body)) for name in (first, second)]
+            return 1 if wrote[1] and not wrote[0] else 0
+    return 0
+
+
+def in_use(last: str, file: File) -> bool:
+    """Whether gradients of a module's parameters are read in a loop over them, or an unknown callee is given them."""
+    for call in file.calls.named(frozenset({"parameters"})):
+        if not isinstance(call.func, cst.Attribute) or last_name(call.func.value) != last:
+            continue
+        at = file.parent(call)
+        given = file.parent(at) if isinstance(at, cst.Arg) else at
+        loop = file.parent(given) if isinstance(given, cst.Call) else given
+        if isinstance(loop, cst.For) and re.search(r"\._?grad\b", file.text_of(loop.body)):
+            return True
+        # `getattr(torch.optim, name)(net.parameters())`: what makes it is not known to be no optimizer.
+        if isinstance(given, cst.Call) and given is not call and isinstance(given.func, cst.Call | cst.Subscript):
+            return True
     return False
 
 

@@ -71,6 +71,17 @@ class Answers:
                 return self.thing(each.cls.attributes[name], each)
         return None
 
+    def runs_layers(self, found: Found, name: str) -> bool:
+        """Whether a method of a class calls its forward or its layers, records while it does, and does not train."""
+        method = self.view.method(found, name)
+        if method is None or method.function is None or self.trains(method):
+            return False
+        called = {each for mode in ("", "on") for each in method.function.calls.get(mode, ())}
+        if "self.forward" in called:
+            return True
+        things = (self.attribute(found, each[5:]) for each in sorted(called) if each.startswith("self."))
+        return any(thing is not None and thing.kind == "module" for thing in things)
+
     # -- values --------------------------------------------------------------------------------
 
     def made_by(self, name: str) -> Thing | None:

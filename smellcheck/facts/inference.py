@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ..file import File
 
 _FORWARDS = {"forward", "encode_image", "encode_text", "get_image_features", "get_text_features"}
+#: What every module has, or whatever else a method is called on: none of them runs layers.
+_OF_EVERY_MODULE = frozenset({
+    "forward", "to", "cuda", "train", "eval", "apply", "load_state_dict", "parameters", "register_buffer", "add_module",
+    "append", "extend", "update", "get", "join", "format", "add_argument", "view", "reshape", "permute", "mean", "sum",
+})  # fmt: skip
 _UNFREEZES = frozenset({"requires_grad_"})
 _MODES = frozenset({"eval", "train"})
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
@@ -35,12 +40,43 @@ class Inference:
             if self._file.values.is_module(self.model(call)):
                 yield call
 
-    @staticmethod
-    def model(call: cst.Call) -> cst.BaseExpression:
-        """What a forward is called on: `net` in `net(x)` and in `net.forward(x)`."""
-        if isinstance(call.func, cst.Attribute) and call.func.attr.value in _FORWARDS:
+    def passes(self, body: cst.CSTNode) -> Iterator[cst.Call]:
+        """The forwards there, and the calls of methods that run the layers of a module: `policy.sample(state)`."""
+        for call in self._file.calls.own_calls(body):
+            if self._file.values.is_module(self.model(call)) or self._runs_layers(call):
+                yield call
+
+    def model(self, call: cst.Call) -> cst.BaseExpression:
+        """What a forward is called on: `net` in `net(x)`, in `net.forward(x)` and in `net.sample(x)`."""
+        if isinstance(call.func, cst.Attribute) and (call.func.attr.value in _FORWARDS or self._runs_layers(call)):
             return call.func.value
         return call.func
+
+    def _runs_layers(self, call: cst.Call) -> bool:
+        """Whether a call runs a method, in sight, that calls layers of its module and does not train them."""
+        match call.func:
+            case cst.Attribute(value=cst.Name() | cst.Attribute() as owner, attr=cst.Name(value=name)) if (
+                call.args and name not in _OF_EVERY_MODULE and self._file.text_of(owner) != "self"
+            ):
+                value = self._file.values.of(owner)
+            case _:
+                return False
+        if value is None or value.kind != "module":
+            return False
+        if value.origin is not None:
+            return self._file.siblings.runs_layers(value.origin, name)
+        method = self._file.calls.method(value.cls, name) if value.cls is not None else None
+        return (
+            method is not None
+            and not self._file.phase.function_trains(method)
+            and any(
+                isinstance(inner.func, cst.Attribute)
+                and isinstance(inner.func.value, cst.Name)
+                and inner.func.value.value == "self"
+                and self._file.values.is_module(inner.func)
+                for inner in self._file.calls.own_calls(method)
+            )
+        )
 
     def frozen(self, model: cst.CSTNode) -> bool:
         """Whether parameters of a module of this name are frozen in the file: then there may be no graph at all."""
@@ -175,7 +211,8 @@ class Inference:
             return [statement]
         if self._of_module(function) or self._overrides(function):
             return []
-        return [statement] if file.graph.straight_cut(call) else []
+        only = file.graph.straight_cut(call) or file.graph.only_labels(call, [function.body])
+        return [statement] if only else []
 
     def _ends_script(self, call: cst.Call, statement: cst.CSTNode) -> bool:
         """Whether all that follows a forward in a script only reads off its results."""
