@@ -1,4 +1,4 @@
-"""A guard that switches gradients off is built and dropped: they stay on."""
+"""What is meant to switch gradients off does nothing: a guard that is dropped, a flag that is gone."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,17 @@ _GUARDS = (
 )
 
 
-@rule(imports="torch", calls=_GUARDS, practice="refactoring")
+_VARIABLES = ("torch.autograd.Variable", "torch.autograd.variable.Variable")
+
+
+@rule(imports="torch", calls=(*_GUARDS, *_VARIABLES), practice="refactoring")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if not isinstance(file.parent(call), cst.Expr) or file.context.in_test(call):
+    if file.context.in_test(call):
+        return
+    if file.name(call.func) in _VARIABLES:
+        yield from volatile(call, file)
+        return
+    if not isinstance(file.parent(call), cst.Expr):
         return
     yield Smell(
         call,
@@ -46,3 +54,59 @@ def guarded(call: cst.Call, file: File) -> Fix | None:
     # The guard's own line becomes the header of what `wrap` indents.
     header = file.replace(call, f"with {file.text_of(call)}:")
     return Fix.unsafe("Put what follows under the guard", header, wrapped[-1])
+
+
+def volatile(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A forward that is fed a volatile variable, where gradients are on, and nothing else tells of it."""
+    flag = next((arg for arg in call.args if arg.keyword is not None and arg.keyword.value == "volatile"), None)
+    if flag is None or not (isinstance(flag.value, cst.Name) and flag.value.value == "True"):
+        return
+    # Programs for both worlds choose by the version.
+    if file.mentions("__version__") or older(file):
+        return
+    forward = fed(call, file)
+    if forward is None or file.grad.mode(forward) != "on" or file.grad.off_elsewhere(forward):
+        return
+    model = file.inference.model(forward)
+    if file.inference.frozen(model) or file.inference.stretch(forward, file.context.function(forward)):
+        return
+    message = f"`volatile=True` does nothing since torch 0.4: the forward of `{file.text_of(model)}` records a graph"
+    yield Smell(call, message)
+
+
+def older(file: File) -> bool:
+    """Whether the project asks for a torch that still knew the flag."""
+    bounds = file.project.versions("torch") if file.project is not None else None
+    return bounds is not None and bounds[1] is not None and bounds[1] <= (0, 4)
+
+
+def fed(made: cst.Call, file: File) -> cst.Call | None:
+    """The first forward pass that a variable is an argument of, itself or by its name."""
+    function = file.context.function(made)
+    body = function if function is not None else file.module
+    named = uses(made, file)
+    # `x = normalised(x)`: what is made of it is fed in its stead.
+    for name in list(named):
+        match file.context.statement(name):
+            case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)])]):
+                named += file.uses(target)
+    for forward in file.inference.forwards(body):
+        for arg in forward.args:
+            if file.context.within(made, arg) or any(file.context.within(name, arg) for name in named):
+                return forward
+    return None
+
+
+def uses(made: cst.Call, file: File) -> list[cst.Name]:
+    """Where the name is read that a variable is assigned to, but for what looks like it: `.cuda()` behind it."""
+    current: cst.CSTNode = made
+    while isinstance(above := file.parent(current), cst.Attribute | cst.Call | cst.Element | cst.Tuple):
+        current = above
+    match above:
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
+            return list(file.uses(target))
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=names))], value=cst.Tuple(elements=values)):
+            for name, value in zip(names, values, strict=False):
+                if file.context.within(made, value) and isinstance(name.value, cst.Name):
+                    return list(file.uses(name.value))
+    return []
