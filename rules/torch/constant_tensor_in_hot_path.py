@@ -68,6 +68,8 @@ def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many
             return True
         case cst.BinaryOperation(left=left, right=right):
             return any(isinstance(side, cst.List | cst.Tuple) for side in (left, right))
+        case cst.Call(func=cst.Name("range")):
+            return True
         case cst.Call(func=func, args=[cst.Arg(value=inner), *_]):
             return not (file.name(func) or "").startswith("math.") and has_several(inner, file, one=one)
         case cst.Name():
@@ -106,6 +108,8 @@ def next_step(current: cst.BaseExpression, file: File) -> cst.BaseExpression | N
             return whole if left is current and file.constants.literal(other) else None
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)]), _:
             uses = file.uses(name)
+            if len(uses) > 1 and file.moves.right_after(current) is not None:
+                return uses[0]
             return uses[0] if len(uses) == 1 else None
     return None
 
@@ -183,6 +187,8 @@ def computed(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Ite
     """What is computed from indices on the CPU; where nothing is but casts, `tensor-created-on-cpu` says so."""
     between = steps[1:-1]
     if all(isinstance(step, cst.Call) and name_of(step) in _CASTS for step in between):
+        return
+    if file.moves.right_after(made) is not None and not any(isinstance(step, cst.Call) for step in between):
         return
     message = "this constant is made on the CPU in every pass, and the copy to the device waits for it"
     yield Smell(made, message, there(made, steps, file))

@@ -9,6 +9,8 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _EXACT = ("torch.zeros", "torch.ones", "torch.full", "torch.empty", "torch.eye", "torch.arange")
 _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "torch.randint", "torch.randperm")
+_FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
+_FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
@@ -18,24 +20,40 @@ _NO_TENSOR = re.compile(
 )
 
 
-@rule(imports="torch", words="to cuda", calls=_EXACT + _OTHERS, practice="hardware")
+@rule(imports="torch", words="to cuda", calls=_EXACT + _OTHERS + _FROM_NUMPY, practice="hardware")
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
+    if file.name(made.func) in _FROM_NUMPY and filler(made, file) is None:
+        return
     moved, received = mover(made, file)
     device = file.moves.destination(moved) if moved is not None else None
     if moved is None or device is None or device.strip("\"'").startswith("cpu") or file.context.in_test(made):
         return
     if any(arg.star or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args):
         return
-    if not file.hot.runs_often(made) and not follows_input(moved, file):
+    if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
         return
-    factory = file.text_of(made.func)
+    factory = filler(made, file) or file.text_of(made.func)
+    message = f"`{factory}` fills memory of the CPU, and the copy to the device waits for it"
+    # What another statement moves, or NumPy makes, takes more than an argument.
+    if not file.context.within(made, moved) or factory != file.text_of(made.func):
+        yield Smell(made, message)
+        return
     edits = (
         file.add_argument(made, f"device={where(moved, file)}"),
         Edit((received, "end"), (moved, "end"), ""),
     )
     safe = file.name(made.func) in _EXACT and not file.argument(made, "requires_grad") and counts(made)
     fix = (Fix.safe if safe else Fix.unsafe)("Make the tensor on its device", *edits)
-    yield Smell(made, f"`{factory}` fills memory of the CPU, and the copy to the device waits for it", fix)
+    yield Smell(made, message, fix)
+
+
+def filler(made: cst.Call, file: File) -> str | None:
+    """The function of NumPy that fills the array which a tensor is made of at once."""
+    if file.name(made.func) not in _FROM_NUMPY or not made.args:
+        return None
+    array = made.args[0].value
+    name = file.name(array.func) if isinstance(array, cst.Call) else None
+    return file.text_of(array.func) if isinstance(array, cst.Call) and name in _FILLERS else None
 
 
 def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.CSTNode]:
@@ -45,12 +63,20 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.CSTNode]:
         attribute = file.parent(current)
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
-            return None, made
+            return (file.moves.right_after(made) if straight(current, file) else None), made
         if file.moves.destination(call) is not None:
             return call, current
         if attribute.attr.value not in _CASTS or call.args:
             return None, made
         current = call
+
+
+def straight(whole: cst.CSTNode, file: File) -> bool:
+    """Whether a new tensor gets its name as it is, or times a number."""
+    above = file.parent(whole)
+    if isinstance(above, cst.BinaryOperation):
+        above = file.parent(above)
+    return isinstance(above, cst.Assign)
 
 
 def where(moved: cst.Call, file: File) -> str:
@@ -76,6 +102,27 @@ def follows_input(moved: cst.Call, file: File) -> bool:
             return not _NO_TENSOR.match(tensor.value) and [one.kind for one in file.scopes.reaching(tensor)] == [
                 "parameter"
             ]
+    return False
+
+
+def sized_by_input(made: cst.Call, file: File) -> bool:
+    """Whether the sizes are those of a tensor which a function is given: who gives tensors calls again."""
+    function = file.context.function(made)
+    if function is None or file.calls.class_of(function) is not None:
+        return False
+    sizes = [arg.value for arg in made.args]
+    for name in [name for size in sizes for name in file.names_in(size)]:
+        reaching = file.scopes.reaching(name)
+        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].value is None:
+            continue
+        match reaching[0].value:
+            case (
+                cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape"))
+                | cst.Call(func=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("size")))
+                | cst.Subscript(value=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape")))
+            ) if not _NO_TENSOR.match(tensor.value):
+                if "parameter" in {one.kind for one in file.scopes.reaching(tensor)}:
+                    return True
     return False
 
 

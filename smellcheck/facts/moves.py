@@ -10,6 +10,7 @@ import libcst as cst
 if TYPE_CHECKING:
     from ..file import File
 
+_GPU = re.compile(r"cuda|gpu|device", re.I)
 _DEVICE = re.compile(r"(^|_)(device|dev|gpu|cuda)\d*$|^(cuda|cpu|mps|xpu)(:\d+)?$", re.I)
 
 
@@ -37,6 +38,33 @@ class Moves:
                 text = self._file.text_of(first.value)
                 known = self._file.values.kind(first.value) in ("device", "string") or text.endswith(".device")
                 return text if known or _DEVICE.search(text.strip("\"'").rpartition(".")[2]) else None
+        return None
+
+    def right_after(self, made: cst.CSTNode) -> cst.Call | None:
+        """The call that moves what was just made and named, in the next statement, there at most if there is a GPU."""
+        statement = self._file.context.statement(made)
+        block = self._file.parent(statement)
+        match statement:
+            case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))])]):
+                pass
+            case _:
+                return None
+        if not isinstance(block, cst.IndentedBlock | cst.Module):
+            return None
+        after = block.body[block.body.index(statement) + 1 :][:1]
+        match list(after):
+            case [cst.If(test=test, body=cst.IndentedBlock(body=[only]), orelse=None)] if _GPU.search(
+                self._file.text_of(test)
+            ):
+                after = [only]
+        match list(after):
+            case [
+                cst.SimpleStatementLine(
+                    body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=to))], value=cst.Call() as moved)]
+                )
+            ] if to == name and self.destination(moved) is not None:
+                receiver = moved.func.value if isinstance(moved.func, cst.Attribute) else None
+                return moved if isinstance(receiver, cst.Name) and receiver.value == name else None
         return None
 
 
