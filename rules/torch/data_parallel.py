@@ -16,7 +16,7 @@ _WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel", "torch.n
 
 @rule(
     imports="torch",
-    words="backward",
+    words="backward optim",
     calls=_WRAPPERS,
     practice="hardware",
     level="info",
@@ -41,7 +41,9 @@ def trains(call: cst.Call, file: File) -> bool:
     function = file.context.function(call)
     if function is None or function.name.value == "__init__":
         return file.phase.file_trains
-    return file.phase.function_trains(function)
+    # Whoever makes an optimizer next to it, and hands both over, trains it.
+    made = any(file.context.function(one) is function for one in file.optimizers.made)
+    return made or file.phase.function_trains(function)
 
 
 def one_device(call: cst.Call, file: File) -> bool:

@@ -49,9 +49,18 @@ def now_and_then(call: cst.Call, method: cst.FunctionDef, file: File) -> bool:
         or bool(_HELD.search(file.text_of(method)))
         or any(
             isinstance(above, cst.IfExp | cst.ExceptHandler | cst.BooleanOperation)
-            or (isinstance(above, cst.If) and child is not above.test)
+            or (isinstance(above, cst.If) and child is above.orelse)
+            or (isinstance(above, cst.If) and child is above.body and not either_way(call, above, file))
             for child, above in file.context.ancestors(call)
         )
+    )
+
+
+def either_way(call: cst.Call, choice: cst.If, file: File) -> bool:
+    """Whether the other branch reads a file, too: then a setting decides which, not whether."""
+    other = choice.orelse
+    return isinstance(other, cst.Else) and any(
+        file.name(one.func) == file.name(call.func) for one in file.tree.of_type(cst.Call, other)
     )
 
 

@@ -14,9 +14,12 @@ _DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
 _MANY = 3
 
 
-@rule(imports="torch", methods="item backward manual_backward", words="for while", practice="hardware")
+@rule(imports="torch", methods="item numpy backward manual_backward", words="for while", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.context.in_test(call):
+        return
+    if call.func.attr.value == "numpy":
+        yield from gradients(call, file)
         return
     if file.steps.sent(call) is not None:
         yield from step(call, file)
@@ -51,6 +54,22 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         listed(call, tensor, loop, file),
         level=None if often else "info",
     )
+
+
+def gradients(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A copy of the gradients of a training step to the host, parameter by parameter."""
+    loops = file.context.loops(call)
+    text = file.text_of(call)
+    if not loops or not is_parameters(loops[0].over) or ".grad" not in text or ".cpu()" not in text:
+        return
+    given = file.parent(loops[0].node)
+    joined = file.parent(given) if isinstance(given, cst.Arg) else None
+    # Gradients that are sent elsewhere have to leave the device.
+    if not isinstance(joined, cst.Call) or not (file.name(joined.func) or "").startswith("numpy."):
+        return
+    if not file.hot.runs_often(loops[0].node) or file.readbacks.seldom(call):
+        return
+    yield Smell(call, "the device is waited for once a parameter: compute the figures there and read those")
 
 
 def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
@@ -115,6 +134,8 @@ def listed(call: cst.Call, tensor: cst.BaseExpression, loop: cst.CSTNode, file: 
 def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     """A training step that reads figures from the device which are only reported or added up."""
     loops = [one for one in file.context.loops(sent) if isinstance(one.node, cst.For | cst.While)]
+    if not loops:
+        yield from handed_back(sent, file)
     if not loops or loops[0].kind in ("few", "member", "fold") or not file.matches(_DEVICES):
         return
     loop = loops[0].node
@@ -134,6 +155,33 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
         summed(found, loop, file),
         level="advice" if few else "info",
     )
+
+
+def handed_back(sent: cst.Call, file: File) -> Iterator[Smell]:
+    """A step that its callers repeat, and that gives its figures back as numbers, each read by itself."""
+    function = file.context.function(sent)
+    if function is None or not file.matches(_DEVICES):
+        return
+    calls = file.calls.own_calls(function)
+    if next(one for one in calls if file.steps.sent(one) is not None) is not sent:
+        return
+    if not any(file.steps.stepping(one) is not None for one in calls):
+        return
+    for one in file.tree.own_of_type(cst.Return, function.body):
+        match one.value:
+            case cst.Tuple(elements=elements):
+                reads = [part.value for part in elements if item_of(part.value, file)]
+                if len(reads) >= _MANY:
+                    message = (
+                        f"every step waits for the device {len(reads)} times: stack the figures and read them once"
+                    )
+                    yield Smell(reads[0], message, level="info")
+                    return
+
+
+def item_of(node: cst.BaseExpression, file: File) -> bool:
+    """Whether an expression reads one number of what may be on the device."""
+    return isinstance(node, cst.Call) and file.text_of(node.func).endswith(".item") and file.readbacks.waits(node)
 
 
 def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix | None:

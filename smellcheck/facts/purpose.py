@@ -75,6 +75,8 @@ class Purpose:
 
     def _is_test(self, function: cst.FunctionDef) -> bool:
         name = function.name.value
-        if _TEST_NAME.search(name) or (self._file.matches(_TRACES) and _TRACES.search(self._file.text_of(function))):
+        traces = self._file.matches(_TRACES) and _TRACES.search(self._file.text_of(function))
+        # Who trains and exports what comes out is there to train.
+        if _TEST_NAME.search(name) or (traces and not self._file.phase.function_trains(function)):
             return True
         return name.startswith("test_") and any(isinstance(node, cst.Assert) for node in descend(function.body))

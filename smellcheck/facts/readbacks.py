@@ -49,8 +49,19 @@ class Readbacks:
             case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=method)), args=[]) if method in _READS:
                 return kind(owner) in ("tensor", "output", None) and not self.on_host(owner)
             case cst.Call(func=cst.Name(value=cast), args=[cst.Arg(value=given)]) if cast in _CASTS:
-                return kind(given) == "tensor" and not self.on_host(given)
+                return (kind(given) == "tensor" or self._sent(given)) and not self.on_host(given)
         return False
+
+    def _sent(self, given: cst.BaseExpression) -> bool:
+        """Whether a name is the loss that the loop around it sends backward."""
+        loops = self._file.context.loops(given)
+        return isinstance(given, cst.Name) and any(
+            (sent := self._file.steps.sent(one)) is not None
+            and isinstance(sent, cst.Name)
+            and sent.value == given.value
+            and set(self._file.scopes.reaching(sent)) == set(self._file.scopes.reaching(given))
+            for one in (self._file.tree.of_type(cst.Call, loops[0].node) if loops else ())
+        )
 
     def on_host(self, node: cst.CSTNode, depth: int = 0) -> bool:
         """Whether a value was brought to the host before, or is no tensor at all."""

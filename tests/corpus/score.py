@@ -24,10 +24,19 @@ SAME_WASTE = (
 )
 
 
-def found(run: Path) -> set[tuple[str, int, str]]:
-    """The places of a run's findings: path from the project's folder on, line, rule."""
-    findings = json.loads(run.read_text(encoding="utf-8"))["findings"]
-    return {(finding["path"], finding["range"]["start"]["line"], finding["rule"]) for finding in findings}
+def found(run: Path) -> set[tuple[str, int, int, str]]:
+    """The places of a run's findings: path from the project's folder on, lines from and to, rule.
+
+    A place is what is near a finding, or what its fix changes: a guard is told of once, and put around all it mends.
+    """
+    places = set()
+    for finding in json.loads(run.read_text(encoding="utf-8"))["findings"]:
+        line = finding["range"]["start"]["line"]
+        places.add((finding["path"], line - NEAR, line + NEAR, finding["rule"]))
+        for edit in (finding["fix"] or {"edits": ()})["edits"]:
+            lines = edit["range"]["start"]["line"], edit["range"]["end"]["line"]
+            places.add((finding["path"], *lines, finding["rule"]))
+    return places
 
 
 def labelled(table: Path) -> list[dict[str, str]]:
@@ -49,8 +58,8 @@ def main(arguments: list[str]) -> int:
         path = f"{row['project'].replace('/', '__')}/{row['path']}"
         accepted = same_waste(row["rule"]) if row["verdict"] == "smell" else {row["rule"]}
         hit = any(
-            where.endswith(path) and rule in accepted and abs(line - int(row["line"])) <= NEAR
-            for where, line, rule in places
+            where.endswith(path) and rule in accepted and first <= int(row["line"]) <= last
+            for where, first, last, rule in places
         )
         if row["verdict"] == "smell":
             smells[row["rule"]] += 1
