@@ -20,6 +20,7 @@ from .facts.graph import Graph
 from .facts.hot import Hot
 from .facts.inference import Inference
 from .facts.items import Items
+from .facts.journeys import Journeys
 from .facts.loaders import Loaders
 from .facts.loading import Loading
 from .facts.moves import Moves
@@ -139,6 +140,11 @@ class File(Parsed):
     def constants(self) -> Constants:
         """What is the same numbers in each run."""
         return Constants(self)
+
+    @cached_property
+    def journeys(self) -> Journeys:
+        """How new tensors get to the device."""
+        return Journeys(self)
 
     @cached_property
     def moves(self) -> Moves:

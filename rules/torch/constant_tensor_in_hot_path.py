@@ -7,18 +7,12 @@ from itertools import pairwise
 import libcst as cst
 
 from smellcheck import Edit, File, Fix, Smell, rule
+from smellcheck.facts.journeys import CASTS, SHAPES
 
 _OF_DATA = {"tensor", "as_tensor", "from_numpy", "new_tensor"}
 # `torch.FloatTensor(3, 4)` takes sizes, not numbers: only of a list is it known.
 _LEGACY = {"Tensor": "", "FloatTensor": "float32", "LongTensor": "int64", "IntTensor": "int32", "ByteTensor": "uint8"}
 _FACTORIES = {"ones", "zeros", "full", "eye", "arange", "linspace"}
-_CASTS = {"float", "double", "half", "bfloat16", "long", "int", "bool", "byte"}
-_SHAPES = {
-    "view", "reshape", "unsqueeze", "squeeze", "expand", "expand_as", "repeat", "permute", "transpose", "t", "flatten",
-    "contiguous", "tril", "triu",
-}  # fmt: skip
-_METHODS = _CASTS | _SHAPES | {"exp", "log", "sqrt", "pow", "mul", "div", "add", "sub", "flip"}
-_FUNCTIONS = {f"torch.{name}" for name in ("tril", "triu", "unsqueeze", "exp", "log", "sqrt", "pow")}
 _TURNS = {"batch", "chunk", "sample", "stream"}
 _DECIDED = {"device", "out", "requires_grad", "pin_memory"}
 # A branch that is taken for these reasons is taken in every pass.
@@ -33,7 +27,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if last != "new_tensor" and not (file.name(made.func) or "").startswith("torch."):
         return
-    steps = way(made, file)
+    steps = file.journeys.of(made)
     place = placed(made, steps[-1], last, file)
     if place is None or file.text_of(place).strip("\"'").startswith("cpu"):
         return
@@ -79,44 +73,6 @@ def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many
     kind = file.values.kind(data)
     # Of what is handed in nothing is known: whoever writes `as_tensor` means a list.
     return kind in ("list", "tuple", "array") or (kind is None and many)
-
-
-def way(made: cst.Call, file: File) -> list[cst.BaseExpression]:
-    """A new tensor, what is made of it with nothing but numbers, step by step, and at last the call that moves it."""
-    steps: list[cst.BaseExpression] = [made]
-    named = 0
-    while (after := next_step(steps[-1], file)) is not None:
-        steps.append(after)
-        if moves(after, file):
-            return steps
-        named = named or (len(steps) - 1 if isinstance(after, cst.Name) else 0)
-    # A name that is not moved is where the tensor is used.
-    return steps[:named] if named else steps
-
-
-def next_step(current: cst.BaseExpression, file: File) -> cst.BaseExpression | None:
-    """What is made of a constant with nothing but numbers, or the call that moves it, or its name where it is read."""
-    above = file.parent(current)
-    match above, file.parent(above) if above is not None else None:
-        case cst.Attribute(attr=cst.Name(value=method)), cst.Call(func=func) as call if func is above:
-            return call if method in _METHODS or moves(call, file) else None
-        case cst.Arg(), cst.Call(func=func, args=[first, *_]) as call if first is above:
-            return call if file.name(func) in _FUNCTIONS else None
-        case cst.BinaryOperation(left=left, right=right) as whole, _:
-            return whole if file.constants.numbers(right if left is current else left) else None
-        case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(comparator=other)]) as whole, _:
-            return whole if left is current and file.constants.literal(other) else None
-        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)]), _:
-            uses = file.uses(name)
-            if len(uses) > 1 and file.moves.right_after(current) is not None:
-                return uses[0]
-            return uses[0] if len(uses) == 1 else None
-    return None
-
-
-def moves(step: cst.BaseExpression, file: File) -> bool:
-    """Whether a call moves what it is called on to a device, or to where another tensor is."""
-    return file.moves.destination(step) is not None or (isinstance(step, cst.Call) and name_of(step) == "type_as")
 
 
 def placed(made: cst.Call, end: cst.BaseExpression, last: str, file: File) -> cst.BaseExpression | None:
@@ -186,7 +142,7 @@ def kept(whole: cst.BaseExpression, file: File) -> bool:
 def computed(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Iterator[Smell]:
     """What is computed from indices on the CPU; where nothing is but casts, `tensor-created-on-cpu` says so."""
     between = steps[1:-1]
-    if all(isinstance(step, cst.Call) and name_of(step) in _CASTS for step in between):
+    if all(isinstance(step, cst.Call) and name_of(step) in CASTS for step in between):
         return
     if file.moves.right_after(made) is not None and not any(isinstance(step, cst.Call) for step in between):
         return
@@ -209,7 +165,7 @@ def there(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix | 
     ):
         return None
     exact = name_of(made) in ("ones", "zeros", "eye") and all(
-        isinstance(step, cst.Comparison) or (isinstance(step, cst.Call) and name_of(step) in _SHAPES | _CASTS)
+        isinstance(step, cst.Comparison) or (isinstance(step, cst.Call) and name_of(step) in SHAPES | CASTS)
         for step in between
     )
     made_fix, device = Fix.safe if exact else Fix.unsafe, f"device={device_of(moved, file)}"

@@ -49,6 +49,11 @@ def numbers(loop: Loop, file: File) -> Iterator[cst.BaseExpression]:
     for call in file.tree.of_type(cst.Call, loop):
         if isinstance(call.func, cst.Name) and call.func.value in _NUMBERS and len(call.args) == 1:
             yield call.args[0].value
+    for taken in file.tree.of_type(cst.Subscript, loop) if isinstance(loop, cst.ListComp) else ():
+        match taken.slice:
+            case [cst.SubscriptElement(slice=cst.Index(value=cst.Name() as index))] if taken is loop.elt:
+                if file.values.kind(taken.value) not in ("tensor", "output", "dict"):
+                    yield index
     for counted in file.tree.of_type(cst.AugAssign, loop):
         match counted.target:
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=index))], value=table):

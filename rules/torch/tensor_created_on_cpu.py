@@ -11,6 +11,7 @@ _EXACT = ("torch.zeros", "torch.ones", "torch.full", "torch.empty", "torch.eye",
 _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "torch.randint", "torch.randperm")
 _FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
+_REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
@@ -48,12 +49,34 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
 
 
 def filler(made: cst.Call, file: File) -> str | None:
-    """The function of NumPy that fills the array which a tensor is made of at once."""
+    """The function of NumPy that fills the array which a tensor is made of, with nothing that was computed or read."""
     if file.name(made.func) not in _FROM_NUMPY or not made.args:
         return None
     array = made.args[0].value
-    name = file.name(array.func) if isinstance(array, cst.Call) else None
-    return file.text_of(array.func) if isinstance(array, cst.Call) and name in _FILLERS else None
+    if isinstance(array, cst.Name):
+        reaching = file.scopes.reaching(array)
+        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path:
+            return None
+        home = file.context.function(made) or file.module
+        # What is filled in further is no constant.
+        if len(file.tree.named(array.value, home)) > 2:
+            return None
+        array = reaching[0].value
+    return filling(array, file)
+
+
+def filling(array: cst.CSTNode | None, file: File) -> str | None:
+    """The function that fills an array, through triangles, stacks and casts of it."""
+    match array:
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype"))):
+            return filling(inner, file)
+        case cst.Call(func=func) if file.name(func) in _FILLERS:
+            return file.text_of(func)
+        case cst.Call(func=func, args=[cst.Arg(value=first), *_]) if file.name(func) in _REARRANGE:
+            parts = [part.value for part in first.elements] if isinstance(first, cst.List | cst.Tuple) else [first]
+            found = [filling(part, file) for part in parts]
+            return found[0] if found and None not in found else None
+    return None
 
 
 def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.CSTNode]:

@@ -24,6 +24,9 @@ _FAR = 3
 _HOOKS = re.compile(
     r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$"
 )
+#: An object that is opened, as `Tracker(...)`: what switches modes is written as a function, or says so.
+_OBJECT = re.compile(r"(^|\.)[A-Z][a-z]+\w*$")
+_SWITCHES = re.compile(r"grad|infer|eval|mode|freez|frozen|disab|guard|scope|context", re.I)
 _TRAINER_HOOKS = {
     "prediction_step",
     "evaluation_loop",
@@ -110,6 +113,8 @@ class Grad:
         if NEUTRAL.match(name):
             return "neutral"
         known = self._file.siblings.holds(call.func if call else node)
+        if known is None and call is not None and _OBJECT.search(name) and not _SWITCHES.search(name):
+            return "neutral"
         return known if known in ("off", "on", "neutral") else "unknown"
 
     def _held_locally(self, func: cst.CSTNode) -> str:
@@ -133,6 +138,7 @@ class Grad:
                     "setter",
                     "getter",
                     "open",
+                    "begin",
                     "group",
                     "task",
                     "callback",

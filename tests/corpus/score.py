@@ -19,7 +19,7 @@ NEAR = 4
 #: Rules that tell of one waste by its different causes: whoever labels a place names one of them, and the tool another.
 SAME_WASTE = (
     {"missing-no-grad", "no-op-grad-guard", "forward-then-detach", "teacher-without-no-grad", "generator-not-detached"},
-    {"tensor-created-on-cpu", "constant-tensor-in-hot-path"},
+    {"tensor-created-on-cpu", "constant-tensor-in-hot-path", "unregistered-buffer"},
     {"sync-in-hot-loop", "python-loop-over-tensor", "numpy-round-trip"},
 )
 

@@ -1,0 +1,64 @@
+"""The way of a new tensor from where it is made to the device, through nothing but casts, shapes and numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from ..file import File
+
+CASTS = frozenset({"float", "double", "half", "bfloat16", "long", "int", "bool", "byte"})
+SHAPES = frozenset({
+    "view", "reshape", "unsqueeze", "squeeze", "expand", "expand_as", "repeat", "permute", "transpose", "t", "flatten",
+    "contiguous", "tril", "triu",
+})  # fmt: skip
+_METHODS = CASTS | SHAPES | {"exp", "log", "sqrt", "pow", "mul", "div", "add", "sub", "flip"}
+_FUNCTIONS = frozenset(f"torch.{name}" for name in ("tril", "triu", "unsqueeze", "exp", "log", "sqrt", "pow"))
+
+
+class Journeys:
+    """The ways of the tensors of one file."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def of(self, made: cst.BaseExpression) -> list[cst.BaseExpression]:
+        """A tensor, what is made of it with nothing but numbers, step by step, and at last the call that moves it."""
+        steps: list[cst.BaseExpression] = [made]
+        named = 0
+        while (after := self._next(steps[-1])) is not None:
+            steps.append(after)
+            if self.moves(after):
+                return steps
+            named = named or (len(steps) - 1 if isinstance(after, cst.Name) else 0)
+        # A name that is not moved is where the tensor is used.
+        return steps[:named] if named else steps
+
+    def moves(self, step: cst.BaseExpression) -> bool:
+        """Whether a call moves what it is called on to a device, or to where another tensor is."""
+        match step:
+            case cst.Call(func=cst.Attribute(attr=cst.Name("type_as"))):
+                return True
+        return self._file.moves.destination(step) is not None
+
+    def _next(self, current: cst.BaseExpression) -> cst.BaseExpression | None:
+        """What is made of a constant with nothing but numbers, or the call that moves it, or its name where it is
+        read."""
+        file, above = self._file, self._file.parent(current)
+        match above, file.parent(above) if above is not None else None:
+            case cst.Attribute(attr=cst.Name(value=method)), cst.Call(func=func) as call if func is above:
+                return call if method in _METHODS or self.moves(call) else None
+            case cst.Arg(), cst.Call(func=func, args=[first, *_]) as call if first is above:
+                return call if file.name(func) in _FUNCTIONS else None
+            case cst.BinaryOperation(left=left, right=right) as whole, _:
+                return whole if file.constants.numbers(right if left is current else left) else None
+            case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(comparator=other)]) as whole, _:
+                return whole if left is current and file.constants.literal(other) else None
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)]), _:
+                uses = file.uses(name)
+                if len(uses) > 1 and file.moves.right_after(current) is not None:
+                    return uses[0]
+                return uses[0] if len(uses) == 1 else None
+        return None
