@@ -48,8 +48,12 @@ def trains(call: cst.Call, file: File) -> bool:
 
 def one_device(call: cst.Call, file: File) -> bool:
     """Whether a single device is named: then it only calls the module."""
-    devices = file.argument(call, "device_ids", 1)
+    given = file.argument(call, "device_ids", 1)
+    devices = given.value if given is not None else None
+    if isinstance(devices, cst.Name):
+        reaching = file.scopes.reaching(devices)
+        value = reaching[0].value if len(reaching) == 1 else None
+        devices = value if isinstance(value, cst.List) else devices
     return devices is not None and (
-        (isinstance(devices.value, cst.List) and len(devices.value.elements) == 1)
-        or file.text_of(devices.value) == "None"
+        (isinstance(devices, cst.List) and len(devices.elements) == 1) or file.text_of(devices) == "None"
     )

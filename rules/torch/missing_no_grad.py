@@ -25,7 +25,12 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         model = file.inference.model(call)
         if any(file.context.within(call, other) for other in reported) or file.context.in_test(call):
             continue
-        if file.inference.frozen(model) or file.inference.asks_for_gradients(model) or file.grad.mode(call) != "on":
+        if (
+            file.inference.frozen(model)
+            or file.inference.weightless(model)
+            or file.inference.asks_for_gradients(model)
+            or file.grad.mode(call) != "on"
+        ):
             continue
         stretch = file.inference.stretch(call, function)
         # Two branches of one loop have one cause.
@@ -36,9 +41,19 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         told.add(place)
         message = f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads"
         offered = fix(call, stretch, function, file)
-        yield Smell(call, message, offered)
+        yield Smell(call, message, offered, level="info" if now_and_then(call, file) else None)
         if offered is not None and offered.title.startswith("Decorate"):
             return
+
+
+def now_and_then(call: cst.Call, file: File) -> bool:
+    """Whether a training loop runs a single forward every so many steps, for a picture of how it goes."""
+    for child, above in file.context.ancestors(call):
+        if isinstance(above, cst.For | cst.While):
+            return False
+        if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
+            return bool(file.context.loops(above))
+    return False
 
 
 def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | None, file: File) -> Fix | None:

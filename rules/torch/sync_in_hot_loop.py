@@ -44,7 +44,9 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         return
     often = file.hot.runs_often(loop)
     if is_parameters(tensor):
-        if often or ".grad" in file.text_of(loop):
+        function = file.context.function(loop)
+        dead = function is not None and function.name.value.startswith("_") and not file.calls.passing(function)
+        if (often or ".grad" in file.text_of(loop)) and not dead:
             yield Smell(call, "the device is waited for once a parameter: stack the figures and read one")
         return
     name = file.text_of(tensor)

@@ -25,6 +25,8 @@ _ONE_SIZE = re.compile(
 @rule(imports="torch transformers timm", words="for while", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     model = file.inference.model(call)
+    if file.inference.weightless(model):
+        return
     if not call.args or not file.values.is_module(model) or file.context.in_test(call):
         return
     if is_part(model, file):

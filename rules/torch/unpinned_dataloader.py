@@ -23,6 +23,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if file.argument(call, "pin_memory", 7) is not None or file.context.in_test(call):
         return
+    # Without workers, the process that waits for the batch would pin it as well.
+    if file.loaders.workers(call) == 0:
+        return
     if file.matches(_SMALL) or file.loaders.moved_before(call):
         return
     if not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)):

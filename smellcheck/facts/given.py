@@ -71,6 +71,29 @@ class Answers:
                 return self.thing(each.cls.attributes[name], each)
         return None
 
+    def weightless(self, found: Found) -> bool:
+        """Whether a class and its ancestors surely hold neither parameters nor modules."""
+        line, foreign = self.view.lineage(found)
+        if foreign != ["torch.nn.Module"]:
+            return False
+        classes = [each.cls for each in line if each.cls is not None]
+        called = {
+            name
+            for cls in classes
+            for method in cls.methods.values()
+            for some in method.calls.values()
+            for name in some
+        }
+        for cls in classes:
+            for name, given in cls.attributes.items():
+                thing = self.thing(given, found)
+                kind = thing.kind if thing is not None else None
+                # What was handed in and is never called is a setting.
+                setting = kind is None and isinstance(given, str) and given[:1] == "$" and f"self.{name}" not in called
+                if not setting and kind not in ("number", "string", "list", "tuple", "bool", "tensor", "array"):
+                    return False
+        return True
+
     def runs_layers(self, found: Found, name: str) -> bool:
         """Whether a method of a class calls its forward or its layers, records while it does, and does not train."""
         method = self.view.method(found, name)

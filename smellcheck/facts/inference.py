@@ -22,6 +22,7 @@ _OF_EVERY_MODULE = frozenset({
     "forward", "to", "cuda", "train", "eval", "apply", "load_state_dict", "parameters", "register_buffer", "add_module",
     "append", "extend", "update", "get", "join", "format", "add_argument", "view", "reshape", "permute", "mean", "sum",
 })  # fmt: skip
+_WEIGHTS = re.compile(r"\b(nn|torch)\.[\w.]*[A-Z]\w*\(|Parameter|[A-Z]\w*\(|register_|add_module|getattr")
 _UNFREEZES = frozenset({"requires_grad_"})
 _MODES = frozenset({"eval", "train"})
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
@@ -91,6 +92,21 @@ class Inference:
         return any(walked.search(walk) for walk in walks) or any(
             re.search(rf"(^|\.){re.escape(last)}$", owner) for owner in asked
         )
+
+    def weightless(self, model: cst.CSTNode) -> bool:
+        """Whether the module's class is in sight, and holds neither parameters nor modules."""
+        value = self._file.values.of(model)
+        if value is None:
+            return False
+        if value.origin is not None:
+            return self._file.siblings.weightless(value.origin)
+        if value.cls is None:
+            return False
+        bases = [base.value for each in self._file.calls.bases(value.cls) for base in each.bases]
+        foreign = [base for base in bases if self._file.calls.local_class(base) is None]
+        if any(self._file.name(base) != "torch.nn.Module" for base in foreign):
+            return False
+        return not any(_WEIGHTS.search(self._file.text_of(each.body)) for each in self._file.calls.bases(value.cls))
 
     def _frozen_elsewhere(self, model: cst.CSTNode) -> bool:
         """Whether the model's class freezes what it holds, or a function that gets it does, in another module."""

@@ -79,4 +79,6 @@ class Purpose:
         # Who trains and exports what comes out is there to train.
         if _TEST_NAME.search(name) or (traces and not self._file.phase.function_trains(function)):
             return True
-        return name.startswith("test_") and any(isinstance(node, cst.Assert) for node in descend(function.body))
+        return name.lstrip("_").startswith("test_") and any(
+            isinstance(node, cst.Assert) for node in descend(function.body)
+        )

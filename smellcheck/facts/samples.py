@@ -23,6 +23,8 @@ _GROUPS = re.compile(r"\b(groupby|resample|rolling|expanding|group_by)\(")
 _ENDLESS = re.compile(r"^(True|1)$|isOpened|is_set|running|is_alive|connected")
 #: What a demonstration takes of a collection at most.
 _FEW = 10
+#: And so many, where each is a text that stands in the source.
+_TYPED = 100
 
 
 @dataclass(frozen=True)
@@ -186,20 +188,26 @@ class Samples:
         made = self._file.values.of(over)
         count: cst.CSTNode | None = None
         match over:
-            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Slice(lower=None, upper=upper))]):
+            case cst.Subscript(
+                slice=[cst.SubscriptElement(slice=cst.Slice(lower=None | cst.Integer(value="0"), upper=upper))]
+            ):
                 count = upper
             case cst.Call(func=cst.Attribute(attr=cst.Name(value="head" | "tail")), args=[cst.Arg(value=count)]):
                 pass
             case _ if made is not None:
                 listed = self._written(made.made)
-                return listed is not None and 0 < len(listed.elements) <= _FEW
+                if listed is None or not listed.elements:
+                    return False
+                # Who types the texts into the program shows what it does.
+                typed = all(_is_typed(element.value) for element in listed.elements)
+                return len(listed.elements) <= (_TYPED if typed else _FEW)
         return isinstance(count, cst.Integer) and count.evaluated_value <= _FEW
 
-    def _written(self, made: cst.CSTNode | None) -> cst.List | None:
+    def _written(self, made: cst.CSTNode | None) -> cst.List | cst.Tuple | None:
         """The list in the source that a value is, or that an array is made of."""
         if isinstance(made, cst.Call) and made.args and self._file.name(made.func) in ("numpy.array", "numpy.asarray"):
             made = made.args[0].value
-        return made if isinstance(made, cst.List) else None
+        return made if isinstance(made, cst.List | cst.Tuple) else None
 
     def _in_stream(self, call: cst.Call) -> bool:
         """Whether a loop around goes on until something outside says stop: each round has just come in."""
@@ -248,3 +256,11 @@ class Samples:
 def _positional(call: cst.Call) -> bool:
     """Whether the first argument surely is what a function is given first."""
     return bool(call.args) and not call.args[0].star and call.args[0].keyword is None
+
+
+def _is_typed(node: cst.BaseExpression) -> bool:
+    """Whether an expression is a text that stands in the source, or begins with one."""
+    match node:
+        case cst.Tuple(elements=[cst.Element(value=first), *_]) | cst.List(elements=[cst.Element(value=first), *_]):
+            return _is_typed(first)
+    return isinstance(node, cst.SimpleString | cst.ConcatenatedString)

@@ -98,6 +98,10 @@ class Siblings:
         """What a class of the project says of gradients and freezing."""
         return self._answers.words(origin) if self._answers is not None else frozenset()
 
+    def weightless(self, origin: Found) -> bool:
+        """Whether a class of the project surely holds neither parameters nor modules."""
+        return self._answers is not None and self._answers.weightless(origin)
+
     def runs_layers(self, origin: Found, method: str) -> bool:
         """Whether a method of a class of the project calls layers of its own, with gradients on, and does not train."""
         return self._answers is not None and self._answers.runs_layers(origin, method)
