@@ -112,6 +112,8 @@ def _kinds(rules: Sequence[Rule | Known]) -> Mapping[str, frozenset[str]]:
 def _expand(option: str, selector: str, kinds: Mapping[str, frozenset[str]]) -> tuple[frozenset[str], int]:
     from .rule import PRACTICES
 
+    # As ruff spells it.
+    selector = "all" if selector == "ALL" else selector
     names = kinds.get(selector)
     if names is None and selector in PRACTICES:
         return frozenset(), GROUP

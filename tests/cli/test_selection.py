@@ -66,7 +66,7 @@ def test_on_the_command_line(smellcheck: Cli, write: Write) -> None:
         return [found["rule"] for found in smellcheck("--output-format", "json", *args).json["findings"]]
 
     assert rules() == ["plain-waste", "risky-waste", "vague-waste"]
-    assert rules("--select", "all") == ["plain-waste", "risky-waste", "vague-waste", "absent-thing"]
+    assert rules("--select", "ALL") == rules("--select", "all") == ["plain-waste", "risky-waste", "vague-waste", "absent-thing"]
     assert rules("--select", "hardware") == ["vague-waste"]
     assert rules("--select", "hardware,absent-thing") == ["vague-waste", "absent-thing"]
     assert rules("--select", "precision", "--select", "vague-waste") == ["risky-waste", "vague-waste"]
