@@ -114,12 +114,12 @@ def is_move(call: cst.Call) -> bool:
 
 def steady(call: cst.Call, body: cst.FunctionDef | cst.Module, file: File) -> bool:
     """Whether the module surely gives the same for the same input, as far as can be seen."""
-    value = file.values.of(file.inference.model(call))
+    value = file.values.of(file.inference.called_on(call))
     if file.matches(_TIMED) and _TIMED.search(file.text_of(body)):
         return False
     if value is not None and value.cls is not None:
         return not _DIFFERS.search(file.text_of(value.cls))
     if value is not None and value.name.startswith(("torch.nn.Linear", "torch.nn.Conv", "torch.nn.Embedding")):
         return True
-    model = file.text_of(file.inference.model(call))
+    model = file.text_of(file.inference.called_on(call))
     return file.grad.mode(call) == "off" or bool(re.search(rf"(?<![\w.]){re.escape(model)}\.eval\(\)", file.text))

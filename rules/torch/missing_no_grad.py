@@ -25,17 +25,16 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         model = file.inference.model(call)
         if any(file.context.within(call, other) for other in reported) or file.context.in_test(call):
             continue
-        if (
-            file.inference.frozen(model)
-            or file.inference.weightless(model)
-            or file.inference.asks_for_gradients(model)
-            or file.grad.mode(call) != "on"
-        ):
+        if file.inference.frozen(model) or file.grad.mode(call) != "on":
             continue
         stretch = file.inference.stretch(call, function)
         # Two branches of one loop have one cause.
         place = (file.text_of(model), next((loop.node for loop in file.context.loops(call)), None))
-        if not stretch or (function is not None and place in told) or file.grad.off_elsewhere(call):
+        if not stretch or (function is not None and place in told):
+            continue
+        if file.inference.weightless(model) or file.inference.asks_for_gradients(model):
+            continue
+        if file.grad.off_elsewhere(call):
             continue
         reported += stretch
         told.add(place)

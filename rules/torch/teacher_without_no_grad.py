@@ -27,14 +27,14 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     whole = list(forwards(lost, file, 0))
     found: dict[object, cst.Call] = {}
     for forward in whole:
-        model = file.inference.model(forward)
+        model = file.inference.called_on(forward)
         key = file.optimizers.key(model)
         if key is not None and key not in found and untrained(model, key, lost, file) and records(forward, model, file):
             found[key] = forward
     judges = {key for key in found if any(through(one, key, lost, file) for one in whole if same(one, key, file))}
     teachers = [file.context.statement(one) for key, one in found.items() if key not in judges and names(one, file)]
     for key, forward in found.items():
-        model = file.inference.model(forward)
+        model = file.inference.called_on(forward)
         if key in judges:
             message = "gradients of the weights of `{}` are computed and stored, and no optimizer steps them"
             yield Smell(forward, message.format(file.text_of(model)), frozen(model, file))
@@ -47,7 +47,7 @@ def forwards(lost: cst.BaseExpression, file: File, depth: int) -> Iterator[cst.C
     """The forward passes that a loss is computed from, through functions of this file that return it."""
     for part in file.steps.sources(lost):
         if isinstance(part, cst.Call):
-            model = file.inference.model(part)
+            model = file.inference.called_on(part)
             if file.values.is_module(model) or follows(last_name(model), file):
                 yield part
             function = file.calls.callee(part)
@@ -59,7 +59,7 @@ def forwards(lost: cst.BaseExpression, file: File, depth: int) -> Iterator[cst.C
 
 def same(forward: cst.Call, key: object, file: File) -> bool:
     """Whether a forward is one of the module that a key stands for."""
-    return file.optimizers.key(file.inference.model(forward)) == key
+    return file.optimizers.key(file.inference.called_on(forward)) == key
 
 
 def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.BaseExpression, file: File) -> bool:
@@ -84,7 +84,7 @@ def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.Base
 
 def beside_trained(lost: cst.BaseExpression, file: File) -> bool:
     """Whether the loss is computed from a module, too, that an optimizer of the file steps."""
-    keys = [file.optimizers.key(file.inference.model(one)) for one in forwards(lost, file, 0)]
+    keys = [file.optimizers.key(file.inference.called_on(one)) for one in forwards(lost, file, 0)]
     return any(key is not None and covers(owner, key) for key in keys for owner in file.optimizers.stepped)
 
 
@@ -239,7 +239,7 @@ def through(forward: cst.Call, key: object, lost: cst.BaseExpression, file: File
     """Whether what the module is given carries the graph of a trained one: then gradients have to pass through it."""
     for arg in forward.args:
         for part in file.steps.sources(arg.value):
-            if isinstance(part, cst.Call) and file.values.is_module(model := file.inference.model(part)):
+            if isinstance(part, cst.Call) and file.values.is_module(model := file.inference.called_on(part)):
                 other = file.optimizers.key(model)
                 if other == key or file.grad.mode(part) != "on":
                     continue

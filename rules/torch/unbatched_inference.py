@@ -24,15 +24,15 @@ _ONE_SIZE = re.compile(
 
 @rule(imports="torch transformers timm", words="for while", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    model = file.inference.model(call)
-    if file.inference.weightless(model):
-        return
-    if not call.args or not file.values.is_module(model) or file.context.in_test(call):
-        return
-    if is_part(model, file):
+    model = file.inference.called_on(call)
+    if not call.args:
         return
     loops = file.context.loops(call)
     if not loops or not over_samples(loops[0]):
+        return
+    if not file.values.is_module(model) or file.context.in_test(call):
+        return
+    if is_part(model, file) or file.inference.weightless(model):
         return
     loop = loops[0]
     if loop.over is not None and file.samples.is_few(loop.over):

@@ -22,7 +22,18 @@ _OF_EVERY_MODULE = frozenset({
     "forward", "to", "cuda", "train", "eval", "apply", "load_state_dict", "parameters", "register_buffer", "add_module",
     "append", "extend", "update", "get", "join", "format", "add_argument", "view", "reshape", "permute", "mean", "sum",
 })  # fmt: skip
-_WEIGHTS = re.compile(r"\b(nn|torch)\.[\w.]*[A-Z]\w*\(|Parameter|[A-Z]\w*\(|register_|add_module|getattr")
+#: A class that is instantiated, or what adds parts by name.
+_HOLDS = re.compile(r"[A-Z]|register_|add_module|getattr|create_|build_|make_")
+_PLAIN = frozenset({
+    "append", "extend", "format", "join", "items", "keys", "values", "strip", "startswith", "endswith", "replace",
+    "lower", "add_argument", "parse_args", "get", "pop", "update", "info", "warning", "debug", "size", "view",
+    "reshape", "permute", "transpose", "unsqueeze", "squeeze", "contiguous", "to", "cuda", "cpu", "detach", "numpy",
+    "item", "tolist", "backward", "step", "zero_grad", "parameters", "named_parameters", "state_dict",
+    "load_state_dict", "eval", "train", "exists", "makedirs", "add_scalar", "zeros", "ones", "zeros_like",
+    "ones_like", "arange", "cat", "stack", "array", "tensor", "from_numpy", "__init__", "register_buffer",
+    "isinstance", "masked_fill", "clone", "float", "long", "dim",
+})  # fmt: skip
+_FREEZES = frozenset({"requires_grad", "requires_grad_"})
 _UNFREEZES = frozenset({"requires_grad_"})
 _MODES = frozenset({"eval", "train"})
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
@@ -38,26 +49,41 @@ class Inference:
     def forwards(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The calls of sure modules that stand directly in a function, a statement or the module."""
         for call in self._file.calls.own_calls(body):
-            if self._file.values.is_module(self.model(call)):
+            if not self._is_plain(call) and self._file.values.is_module(self.called_on(call)):
                 yield call
 
     def passes(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The forwards there, and the calls of methods that run the layers of a module: `policy.sample(state)`."""
         for call in self._file.calls.own_calls(body):
-            if self._file.values.is_module(self.model(call)) or self._runs_layers(call):
+            if self._is_plain(call):
+                continue
+            if self._file.values.is_module(self.called_on(call)) or self._runs_layers(call):
                 yield call
 
-    def model(self, call: cst.Call) -> cst.BaseExpression:
-        """What a forward is called on: `net` in `net(x)`, in `net.forward(x)` and in `net.sample(x)`."""
-        if isinstance(call.func, cst.Attribute) and (call.func.attr.value in _FORWARDS or self._runs_layers(call)):
+    @staticmethod
+    def _is_plain(call: cst.Call) -> bool:
+        """Whether a call is of a method that no module is named like: asked first, for it is asked of every call."""
+        return isinstance(call.func, cst.Attribute) and call.func.attr.value in _PLAIN
+
+    @staticmethod
+    def called_on(call: cst.Call) -> cst.BaseExpression:
+        """What a forward is called on: `net` in `net(x)` and in `net.forward(x)`."""
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value in _FORWARDS:
             return call.func.value
         return call.func
+
+    def model(self, call: cst.Call) -> cst.BaseExpression:
+        """What a pass is called on: the same, and `net` in `net.sample(x)`."""
+        on = self.called_on(call)
+        return on.value if on is call.func and isinstance(on, cst.Attribute) and self._runs_layers(call) else on
 
     def _runs_layers(self, call: cst.Call) -> bool:
         """Whether a call runs a method, in sight, that calls layers of its module and does not train them."""
         match call.func:
             case cst.Attribute(value=cst.Name() | cst.Attribute() as owner, attr=cst.Name(value=name)) if (
-                call.args and name not in _OF_EVERY_MODULE and self._file.text_of(owner) != "self"
+                call.args
+                and name not in _OF_EVERY_MODULE
+                and not (isinstance(owner, cst.Name) and owner.value == "self")
             ):
                 value = self._file.values.of(owner)
             case _:
@@ -106,7 +132,12 @@ class Inference:
         foreign = [base for base in bases if self._file.calls.local_class(base) is None]
         if any(self._file.name(base) != "torch.nn.Module" for base in foreign):
             return False
-        return not any(_WEIGHTS.search(self._file.text_of(each.body)) for each in self._file.calls.bases(value.cls))
+        return not any(
+            _HOLDS.match(call.func.attr.value if isinstance(call.func, cst.Attribute) else call.func.value)
+            for each in self._file.calls.bases(value.cls)
+            for call in self._file.tree.of_type(cst.Call, each)
+            if isinstance(call.func, cst.Attribute | cst.Name)
+        )
 
     def _frozen_elsewhere(self, model: cst.CSTNode) -> bool:
         """Whether the model's class freezes what it holds, or a function that gets it does, in another module."""
@@ -128,7 +159,11 @@ class Inference:
     def _freezes(self) -> tuple[list[str], list[str]]:
         """What loops that set `requires_grad` run over, and what `requires_grad_` is called on."""
         file = self._file
-        walks = [file.text_of(loop.iter) for loop in file.all(cst.For) if "requires_grad" in file.text_of(loop.body)]
+        walks = [
+            file.text_of(loop.iter)
+            for loop in file.all(cst.For)
+            if any(part.attr.value in _FREEZES for part in file.tree.of_type(cst.Attribute, loop.body))
+        ]
         calls = (call.func for call in file.calls.named(_UNFREEZES) if isinstance(call.func, cst.Attribute))
         return walks, [file.text_of(func.value) for func in calls]
 
@@ -137,7 +172,9 @@ class Inference:
         value = self._file.values.of(model)
         if value is not None and value.origin is not None:
             return any(map(_ASKS_FOR_GRADIENTS.search, self._file.siblings.words(value.origin)))
-        return bool(value and value.cls and _ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
+        if value is None or value.cls is None or not self._file.matches(_ASKS_FOR_GRADIENTS):
+            return False
+        return bool(_ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
 
     def stretch(self, call: cst.Call, function: cst.FunctionDef | None) -> list[cst.CSTNode]:
         """The neighbouring statements, from that of the call to the last forward, that surely are inference.

@@ -32,6 +32,8 @@ _TRACES = re.compile(
     r"^\s*(torch\.)?(onnx\.export|jit\.trace|export\.export)\(|\bgradcheck\(|= *torch\.jit\.(trace|script)\(", re.M
 )
 
+_TRACING = frozenset({"export", "trace", "script", "gradcheck"})
+
 
 class Purpose:
     """What the functions of one file, and the file as a whole, are there for."""
@@ -73,9 +75,19 @@ class Purpose:
             if not isinstance(statement, cst.FunctionDef | cst.ClassDef)
         )
 
+    def _traces(self, call: cst.Call) -> bool:
+        """Whether a call traces or exports a network for what comes of it elsewhere, or compares its gradients."""
+        last = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+        if last not in _TRACING and not (isinstance(call.func, cst.Name) and call.func.value == "gradcheck"):
+            return False
+        statement = self._file.context.statement(call)
+        return bool(_TRACES.search(self._file.text_of(statement)))
+
     def _is_test(self, function: cst.FunctionDef) -> bool:
         name = function.name.value
-        traces = self._file.matches(_TRACES) and _TRACES.search(self._file.text_of(function))
+        traces = self._file.matches(_TRACES) and any(
+            self._traces(call) for call in self._file.tree.of_type(cst.Call, function.body)
+        )
         # Who trains and exports what comes out is there to train.
         if _TEST_NAME.search(name) or (traces and not self._file.phase.function_trains(function)):
             return True
