@@ -79,7 +79,7 @@ def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.Base
         return False
     if follows(last, file):
         return True
-    return not unknown and beside_trained(lost, file) and fixed(model, last, file)
+    return not unknown and fixed(model, last, file) and beside_trained(lost, file)
 
 
 def beside_trained(lost: cst.BaseExpression, file: File) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from . import frameworks
 from .tree import descend
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ _PARAMETERS = ("parameters", "named_parameters")
 # What hands parameters on as they are.
 _PASSES = {"list", "filter", "tuple", "set", "itertools.chain", "chain", "itertools.chain.from_iterable", "iter", "map"}
 _DEEPEST = 4
+_SPELLED = re.compile(r"opt|adam|sgd|lamb|lion|lbfgs|rmsprop", re.I)
 
 
 class Optimizers:
@@ -31,7 +34,22 @@ class Optimizers:
     @cached_property
     def made(self) -> list[cst.Call]:
         """Every call that makes an optimizer."""
-        return [call for call in self._file.all(cst.Call) if self._file.values.kind(call) == "optimizer"]
+        return [
+            call for call in self._file.all(cst.Call) if self._may(call) and self._file.values.kind(call) == "optimizer"
+        ]
+
+    def _may(self, call: cst.Call) -> bool:
+        """Whether a call is spelled like one, or what it gives is: asked of every call before anything else is."""
+        match call.func:
+            case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+                if _SPELLED.search(name) or frameworks.OPTIMIZER.match(self._file.name(call.func) or ""):
+                    return True
+            case _:
+                return True
+        match self._file.parent(call):
+            case cst.Assign(targets=targets):
+                return any(_SPELLED.search(self._file.text_of(target.target)) for target in targets)
+        return False
 
     def owners(self, optimizer: cst.CSTNode) -> frozenset[Key] | None:
         """The modules whose parameters an optimizer was given; `None` unless all that it was given is understood."""
