@@ -9,7 +9,8 @@ from smellcheck import File, Smell, rule
 
 @rule(
     imports="torch transformers accelerate",
-    words=("torch.save save_pretrained save", "backward step"),
+    methods="save save_pretrained",
+    words="backward step",
     practice="refactoring",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
