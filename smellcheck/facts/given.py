@@ -64,11 +64,11 @@ class Answers:
         line = [each.cls for each in self.view.lineage(found)[0] if each.cls is not None]
         return frozenset(word for cls in line for method in cls.methods.values() for word in method.words)
 
-    def attribute(self, found: Found, name: str) -> Thing | None:
+    def attribute(self, found: Found, name: str, depth: int = 0) -> Thing | None:
         """What an attribute of an instance is."""
         for each in self.view.lineage(found)[0]:
             if each.cls is not None and name in each.cls.attributes:
-                return self.thing(each.cls.attributes[name], each)
+                return self.thing(each.cls.attributes[name], each, depth + 1)
         return None
 
     def weightless(self, found: Found) -> bool:
@@ -167,7 +167,7 @@ class Answers:
             case "$":
                 return Thing(param=rest)
             case "%" if home.cls is not None:
-                return self.attribute(_class_of(home), rest)
+                return self.attribute(_class_of(home), rest, depth)
             case "@":
                 value = self.view.own(home, text)
                 if not isinstance(value, str) and value is not None and value.kind == "value":

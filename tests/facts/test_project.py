@@ -114,6 +114,21 @@ def test_what_is_not_the_projects_keeps_its_full_name(write: Write) -> None:
     assert view.find("logging.getLogger") == "logging.getLogger"
 
 
+def test_attributes_that_hang_on_each_other_are_nothing_known(write: Write) -> None:
+    net = """
+        import torch
+
+        class Net(torch.nn.Module):
+            def __init__(self, other):
+                super().__init__()
+                self.first = self.second
+                self.second = self.first if other else self.second
+    """
+    root = write({"net.py": net, "use.py": "import net\n\nmade = net.Net(1)\nmade.first\n"})
+    file = seen(root, "use.py")
+    assert file.values.of(last(file)) is None
+
+
 def test_imports_in_circles_lead_nowhere(write: Write) -> None:
     root = write({"a.py": "", "b.py": "from c import thing\n", "c.py": "from b import thing\n"})
     assert Project().view(root / "a.py").find("b.thing") is None
