@@ -18,7 +18,7 @@ _JOINS = tuple(
 _EMPTY = {f"torch.{name}" for name in ("empty", "zeros", "tensor", "Tensor", "FloatTensor")}
 _EMPTY |= {"numpy.array", "numpy.empty"}
 # Nobody has so many of these that copying them again would show.
-_FEW = re.compile(r"head|layer|class|output|level|scale|stage|block|channel|component|fold|split|dim|gpu|device", re.I)
+_FEW = re.compile(r"head|layer|class|output|level|scale|stage|block|band|channel|component|fold|split|dim|gpu|device", re.I)
 _KINDS = {"batch", "chunk", "sample", "unknown", "stream"}
 
 
@@ -30,7 +30,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     name, loop = grown, loops[0]
     over = file.text_of(loop.node.iter) if isinstance(loop.node, cst.For) else ""
-    if loop.kind not in _KINDS or ("range" in over and _FEW.search(over)):
+    if loop.kind not in _KINDS or ("range" in over and _FEW.search(over)) or calls_each(loop.node, file):
         return
     if not carried(name, loop.node, file) or looked_at(name, call, loop.node, file):
         return
@@ -39,6 +39,17 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         f"all of `{name.value}` is copied again for each piece that is added to it",
         fix(call, name, loop.node, file),
     )
+
+
+def calls_each(loop: cst.For | cst.While, file: File) -> bool:
+    """Whether a loop runs over layers or functions: it calls what it runs over."""
+    match loop:
+        case cst.For(target=cst.Name(value=each)):
+            return any(
+                isinstance(call.func, cst.Name) and call.func.value == each
+                for call in file.tree.of_type(cst.Call, loop.body)
+            )
+    return False
 
 
 def growing(call: cst.Call, file: File) -> cst.Name | None:
