@@ -142,7 +142,10 @@ class Parsed:
     def add_argument(self, call: cst.Call, text: str) -> Edit:
         """Add an argument behind the last one of a call."""
         if call.args:
-            return Edit((call.args[-1].value, "end"), (call.args[-1].value, "end"), f", {text}")
+            last = call.args[-1].value
+            # The parentheses around an expression are not its own text.
+            behind: cst.CSTNode = last.rpar[-1] if last.rpar else last
+            return Edit((behind, "end"), (behind, "end"), f", {text}")
         return Edit((call.func, "end"), (call, "end"), f"({text})")
 
     def wrap(self, statements: Sequence[cst.CSTNode], header: str) -> tuple[Edit, ...] | None:

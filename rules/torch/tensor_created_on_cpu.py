@@ -41,7 +41,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     edits = (
         file.add_argument(made, f"device={where(moved, file)}"),
-        Edit((received, "end"), (moved, "end"), ""),
+        Edit((received.rpar[-1] if received.rpar else received, "end"), (moved, "end"), ""),
     )
     safe = file.name(made.func) in _EXACT and not file.argument(made, "requires_grad") and counts(made)
     fix = (Fix.safe if safe else Fix.unsafe)("Make the tensor on its device", *edits)
@@ -79,9 +79,9 @@ def filling(array: cst.CSTNode | None, file: File) -> str | None:
     return None
 
 
-def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.CSTNode]:
+def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpression]:
     """The call that moves a new tensor in the same expression, behind casts at most, and what it is called on."""
-    current: cst.CSTNode = made
+    current: cst.BaseExpression = made
     while True:
         attribute = file.parent(current)
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
