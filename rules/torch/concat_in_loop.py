@@ -18,7 +18,9 @@ _JOINS = tuple(
 _EMPTY = {f"torch.{name}" for name in ("empty", "zeros", "tensor", "Tensor", "FloatTensor")}
 _EMPTY |= {"numpy.array", "numpy.empty"}
 # Nobody has so many of these that copying them again would show.
-_FEW = re.compile(r"head|layer|class|output|level|scale|stage|block|band|channel|component|fold|split|dim|gpu|device", re.I)
+_FEW = re.compile(
+    r"head|layer|class|output|level|scale|stage|block|band|channel|component|fold|split|dim|gpu|device", re.I
+)
 _KINDS = {"batch", "chunk", "sample", "unknown", "stream"}
 
 

@@ -144,7 +144,9 @@ def computed(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Ite
     between = steps[1:-1]
     if all(isinstance(step, cst.Call) and name_of(step) in CASTS for step in between):
         return
-    if file.moves.right_after(made) is not None and not any(isinstance(step, cst.Call) for step in between):
+    if file.moves.right_after(made) is not None and all(
+        not isinstance(step, cst.Call) or name_of(step) in CASTS for step in between
+    ):
         return
     message = "this constant is made on the CPU in every pass, and the copy to the device waits for it"
     yield Smell(made, message, there(made, steps, file))

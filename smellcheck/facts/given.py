@@ -94,6 +94,15 @@ class Answers:
                     return False
         return True
 
+    def switches(self, found: Found) -> bool:
+        """Whether the forward of a class, or a function that it surely calls, names what switches gradients."""
+        forward = self.view.method(found, "forward")
+        if forward is None:
+            return False
+        reached = [forward, *self._callees(forward)]
+        words = {word for one in reached if one.function is not None for word in one.function.words}
+        return any("no_grad" in word or "inference_mode" in word or word == "set_grad_enabled" for word in words)
+
     def runs_layers(self, found: Found, name: str) -> bool:
         """Whether a method of a class calls its forward or its layers, records while it does, and does not train."""
         method = self.view.method(found, name)

@@ -36,6 +36,7 @@ _PLAIN = frozenset({
 _FREEZES = frozenset({"requires_grad", "requires_grad_"})
 _UNFREEZES = frozenset({"requires_grad_"})
 _MODES = frozenset({"eval", "train"})
+_SWITCHES = re.compile(r"no_grad|inference_mode|set_grad_enabled")
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
 
 
@@ -166,6 +167,17 @@ class Inference:
         ]
         calls = (call.func for call in file.calls.named(_UNFREEZES) if isinstance(call.func, cst.Attribute))
         return walks, [file.text_of(func.value) for func in calls]
+
+    def holds_inside(self, model: cst.CSTNode) -> bool:
+        """Whether the forward of the module's class, or a method that it calls, switches gradients itself."""
+        value = self._file.values.of(model)
+        if value is not None and value.origin is not None:
+            return self._file.siblings.switches(value.origin)
+        if value is None or value.cls is None or not self._file.matches(_SWITCHES):
+            return False
+        forward = self._file.calls.method(value.cls, "forward")
+        called = [self._file.calls.callee(call) for call in self._file.calls.own_calls(forward)] if forward else []
+        return any(one is not None and bool(_SWITCHES.search(self._file.text_of(one))) for one in [forward, *called])
 
     def asks_for_gradients(self, model: cst.CSTNode) -> bool:
         """Whether the module's class is in sight and differentiates within its own forward."""

@@ -102,6 +102,10 @@ class Siblings:
         """Whether a class of the project surely holds neither parameters nor modules."""
         return self._answers is not None and self._answers.weightless(origin)
 
+    def switches(self, origin: Found) -> bool:
+        """Whether the forward of a class of the project, or a method that it calls, switches gradients itself."""
+        return self._answers is not None and self._answers.switches(origin)
+
     def runs_layers(self, origin: Found, method: str) -> bool:
         """Whether a method of a class of the project calls layers of its own, with gradients on, and does not train."""
         return self._answers is not None and self._answers.runs_layers(origin, method)
