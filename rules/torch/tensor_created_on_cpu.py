@@ -12,6 +12,8 @@ _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "tor
 _FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
+# What is made on these conditions is made once, and kept.
+_FIRST = re.compile(r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b")
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
@@ -32,6 +34,11 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     if any(arg.star or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args):
         return
     if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
+        return
+    if any(
+        isinstance(above, cst.If) and _FIRST.search(file.text_of(above.test))
+        for _, above in file.context.ancestors(made)
+    ):
         return
     factory = filler(made, file) or file.text_of(made.func)
     message = f"`{factory}` fills memory of the CPU, and the copy to the device waits for it"

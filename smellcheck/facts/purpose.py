@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling)/"
-    r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|speed_?test[^/]*)\.py$",
+    r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
+    r"|onnx|onnx_export|export_onnx)\.py$",
     re.I,
 )
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
