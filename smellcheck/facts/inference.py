@@ -93,6 +93,9 @@ class Inference:
             return False
         if value.origin is not None:
             return self._file.siblings.runs_layers(value.origin, name)
+        if value.cls is None:
+            # One of several networks: who detaches what its method gives knows that it records.
+            return self._is_detached(call)
         method = self._file.calls.method(value.cls, name) if value.cls is not None else None
         return (
             method is not None
@@ -167,6 +170,16 @@ class Inference:
         ]
         calls = (call.func for call in file.calls.named(_UNFREEZES) if isinstance(call.func, cst.Attribute))
         return walks, [file.text_of(func.value) for func in calls]
+
+    def _is_detached(self, call: cst.Call) -> bool:
+        """Whether what a call gives is named, and the first of its names detached where it is read."""
+        match self._file.context.statement(call):
+            case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=value)]):
+                names = [name for name in self._file.names_in(target) if name.value != "_"] if value is call else []
+            case _:
+                return False
+        above = [self._file.parent(use) for name in names[:1] for use in self._file.uses(name)]
+        return bool(above) and all(isinstance(one, cst.Attribute) and one.attr.value == "detach" for one in above)
 
     def holds_inside(self, model: cst.CSTNode) -> bool:
         """Whether the forward of the module's class, or a method that it calls, switches gradients itself."""
@@ -276,7 +289,8 @@ class Inference:
             return [statement]
         if self._of_module(function) or self._overrides(function):
             return []
-        only = file.graph.straight_cut(call) or file.graph.only_labels(call, [function.body])
+        # Where nothing is trained, what is detached is read off as well.
+        only = file.graph.straight_cut(call) or file.graph.only_labels(call, [function.body], frozenset())
         return [statement] if only else []
 
     def _ends_script(self, call: cst.Call, statement: cst.CSTNode) -> bool:
