@@ -7,7 +7,6 @@ from itertools import pairwise
 import libcst as cst
 
 from smellcheck import Edit, File, Fix, Smell, rule
-from smellcheck.facts.journeys import CASTS, SHAPES
 
 _OF_DATA = {"tensor", "as_tensor", "from_numpy", "new_tensor"}
 # `torch.FloatTensor(3, 4)` takes sizes, not numbers: only of a list is it known.
@@ -142,10 +141,10 @@ def kept(whole: cst.BaseExpression, file: File) -> bool:
 def computed(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Iterator[Smell]:
     """What is computed from indices on the CPU; where nothing is but casts, `tensor-created-on-cpu` says so."""
     between = steps[1:-1]
-    if all(isinstance(step, cst.Call) and name_of(step) in CASTS for step in between):
+    if all(isinstance(step, cst.Call) and name_of(step) in file.journeys.casts for step in between):
         return
     if file.moves.right_after(made) is not None and all(
-        not isinstance(step, cst.Call) or name_of(step) in CASTS for step in between
+        not isinstance(step, cst.Call) or name_of(step) in file.journeys.casts for step in between
     ):
         return
     message = "this constant is made on the CPU in every pass, and the copy to the device waits for it"
@@ -167,7 +166,8 @@ def there(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix | 
     ):
         return None
     exact = name_of(made) in ("ones", "zeros", "eye") and all(
-        isinstance(step, cst.Comparison) or (isinstance(step, cst.Call) and name_of(step) in SHAPES | CASTS)
+        isinstance(step, cst.Comparison)
+        or (isinstance(step, cst.Call) and name_of(step) in file.journeys.shapes | file.journeys.casts)
         for step in between
     )
     made_fix, device = Fix.safe if exact else Fix.unsafe, f"device={device_of(moved, file)}"

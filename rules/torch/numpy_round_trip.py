@@ -24,6 +24,8 @@ _TWINS = {
 _TWINS |= {name: name for name in _ALIKE}
 _METHODS = re.compile(r"^(astype|reshape|transpose|copy|squeeze|sum|mean|max|min|clip|argmax|argmin|ravel|flatten)$")
 _CASTS = re.compile(r"^(float|double|half|long|int|bool|unsqueeze|squeeze|type|type_as|view|reshape|clamp)$")
+#: Names and calls are followed so far.
+_DEEPEST = 20
 
 
 @rule(imports="torch", calls=_ENTRIES, words=("numpy", "cpu"), practice="hardware")
@@ -41,37 +43,41 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     )
 
 
-def functions(node: cst.CSTNode, file: File) -> list[str] | None:
+def functions(node: cst.CSTNode, file: File, depth: int = 0) -> list[str] | None:
     """The functions of NumPy that are all that happens to a tensor read from a device; `None` for anything else."""
+    # Names that are bound to each other in a circle lead nowhere.
+    if depth > _DEEPEST:
+        return None
+    depth += 1
     match node:
         case cst.Call(func=cst.Attribute(value=tensor, attr=cst.Name("numpy")), args=[]):
             return [] if downloaded(tensor, file) else None
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method))) if _METHODS.match(method) and (
             file.name(node.func) is None
         ):
-            return functions(inner, file)
+            return functions(inner, file, depth)
         case cst.Call(args=[cst.Arg(value=first, star="", keyword=None), *_]):
-            return called(node, first, file)
+            return called(node, first, file, depth)
         case cst.Subscript(value=inner):
-            found = functions(inner, file)
+            found = functions(inner, file, depth)
             return found if found is None else [*found, *(["flip"] if backwards(node) else [])]
         case cst.BinaryOperation(left=left, right=right):
-            found = functions(left, file)
-            return found if found is not None else functions(right, file)
+            found = functions(left, file, depth)
+            return found if found is not None else functions(right, file, depth)
         case cst.Name():
             reaching = file.scopes.reaching(node)
             if len(reaching) == 1 and reaching[0].kind == "assign" and not reaching[0].path and only_use(node, file):
-                return functions(reaching[0].value, file)
+                return functions(reaching[0].value, file, depth)
     return None
 
 
-def called(call: cst.Call, first: cst.CSTNode, file: File) -> list[str] | None:
+def called(call: cst.Call, first: cst.CSTNode, file: File, depth: int) -> list[str] | None:
     """The same for the call of a function: one of NumPy that has a twin, of an array that comes from a tensor."""
     name = (file.name(call.func) or "").removeprefix("numpy.")
     if name in ("array", "asarray", "ascontiguousarray"):
-        return functions(first, file)
+        return functions(first, file, depth)
     held = [one.value for one in first.elements] if isinstance(first, cst.List | cst.Tuple) else [first]
-    found = [functions(one, file) for one in held]
+    found = [functions(one, file, depth) for one in held]
     if name not in _TWINS or (file.name(call.func) or "") == name or not found or None in found:
         return None
     return [*(inner for one in found if one is not None for inner in one), name]

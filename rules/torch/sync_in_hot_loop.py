@@ -18,6 +18,8 @@ _MANY = 3
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.context.in_test(call):
         return
+    if not isinstance(call.func, cst.Attribute):
+        return
     if call.func.attr.value == "numpy":
         yield from gradients(call, file)
         return

@@ -9,17 +9,20 @@ import libcst as cst
 if TYPE_CHECKING:
     from ..file import File
 
-CASTS = frozenset({"float", "double", "half", "bfloat16", "long", "int", "bool", "byte"})
-SHAPES = frozenset({
+_CASTS = frozenset({"float", "double", "half", "bfloat16", "long", "int", "bool", "byte"})
+_SHAPES = frozenset({
     "view", "reshape", "unsqueeze", "squeeze", "expand", "expand_as", "repeat", "permute", "transpose", "t", "flatten",
     "contiguous", "tril", "triu",
 })  # fmt: skip
-_METHODS = CASTS | SHAPES | {"exp", "log", "sqrt", "pow", "mul", "div", "add", "sub", "flip"}
+_METHODS = _CASTS | _SHAPES | {"exp", "log", "sqrt", "pow", "mul", "div", "add", "sub", "flip"}
 _FUNCTIONS = frozenset(f"torch.{name}" for name in ("tril", "triu", "unsqueeze", "exp", "log", "sqrt", "pow"))
 
 
 class Journeys:
     """The ways of the tensors of one file."""
+
+    #: The methods that change the type of a tensor, and those that change its shape alone.
+    casts, shapes = _CASTS, _SHAPES
 
     def __init__(self, file: File) -> None:
         self._file = file

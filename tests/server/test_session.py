@@ -315,8 +315,12 @@ _NET = """import torch
 
 
 class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(8, 8)
+
     def forward(self, x):
-        return x
+        return self.layer(x)
 
 
 def load():
