@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -14,7 +14,6 @@ import libcst as cst
 from .edits import common_end, common_start
 from .facts.construction import parse
 from .facts.reader import Reader
-from .facts.spans import Span, spans, spans_within
 from .facts.tree import descend
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -42,7 +41,6 @@ class Reparser(Reader):
 
     def __init__(self) -> None:
         super().__init__()
-        self._places: dict[cst.CSTNode, dict[cst.CSTNode, Span]] = {}
         self._last: _Tree | None = None
         #: How much of the last text was parsed.
         self.parsed = 0
@@ -63,7 +61,6 @@ class Reparser(Reader):
             return self._last.module
         module = parse(text)
         self.texts.clear()
-        self._places.clear()
         starts = _starts(text, module.body) if _regular(text) else None
         # A tree whose statements cannot be told apart is of no use next time, nor is the one before.
         self._last = _Tree(text, module, starts) if starts is not None else None
@@ -74,47 +71,8 @@ class Reparser(Reader):
         kept = set(new.body)
         for statement in old.body:
             if statement not in kept:
-                self._places.pop(statement, None)
                 for node in descend(statement):
                     self.texts.pop(node, None)
-
-    def spans(
-        self,
-        module: cst.Module,
-        text: str,
-        wanted: Iterable[cst.CSTNode],
-        parent: Mapping[cst.CSTNode, cst.CSTNode],
-    ) -> dict[cst.CSTNode, Span]:
-        """The places of the wanted nodes, by the statements that hold them."""
-        wanted, last = set(wanted), self._last
-        if last is None or last.module is not module or last.text != text:
-            return spans(module, text, wanted)
-        holding: dict[cst.CSTNode, set[cst.CSTNode]] = {}
-        for node in wanted:
-            statement = node
-            while (above := parent.get(statement)) is not None and above is not module:
-                statement = above
-            holding.setdefault(statement, set()).add(node)
-        found: dict[cst.CSTNode, Span] = {}
-        for statement, start in zip(module.body, last.starts, strict=True):
-            if statement in holding:
-                here = self._within(module, statement, text, start, holding.pop(statement))
-                if here is None:
-                    return spans(module, text, wanted)
-                found |= here
-        # Of what stands in no statement only the whole tree knows where that is.
-        return spans(module, text, wanted) if holding else found
-
-    def _within(
-        self, module: cst.Module, statement: cst.CSTNode, text: str, start: int, wanted: set[cst.CSTNode]
-    ) -> dict[cst.CSTNode, Span] | None:
-        places = self._places.get(statement, {})
-        if not wanted <= places.keys():
-            fresh = spans_within(module, statement, text, start, wanted | places.keys())
-            if fresh is None or not wanted <= fresh.keys():
-                return None
-            places = self._places[statement] = fresh
-        return {node: (places[node][0] + start, places[node][1] + start) for node in wanted}
 
 
 def _regular(text: str) -> bool:

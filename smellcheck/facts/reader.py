@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 import libcst as cst
 
 from .construction import parse
-from .spans import Span, spans
+from .places import Places
+from .spans import Span
 
 
 class Reader:
@@ -16,6 +17,7 @@ class Reader:
     def __init__(self) -> None:
         #: What nodes of the last tree are spelled as; a node's own text depends on nothing around it.
         self.texts: dict[cst.CSTNode, str] = {}
+        self._places: Places | None = None
 
     def parse(self, text: str) -> cst.Module:
         """The tree of a text; raises `libcst.ParserSyntaxError`."""
@@ -26,7 +28,9 @@ class Reader:
         module: cst.Module,
         text: str,
         wanted: Iterable[cst.CSTNode],
-        parent: Mapping[cst.CSTNode, cst.CSTNode],  # noqa: ARG002
+        parent: Mapping[cst.CSTNode, cst.CSTNode],
     ) -> dict[cst.CSTNode, Span]:
         """The places of the wanted nodes of the tree that a text was parsed into, as `facts.spans` has them."""
-        return spans(module, text, wanted)
+        if self._places is None or self._places.module is not module:
+            self._places = Places(module, text, parent)
+        return self._places.of(wanted)

@@ -27,21 +27,23 @@ def spans(module: cst.Module, text: str, wanted: Iterable[cst.CSTNode]) -> dict[
     return {node: span for node, span in state.found.items() if span[1] <= same}
 
 
-def spans_within(
-    module: cst.Module, statement: cst.CSTNode, text: str, start: int, wanted: Iterable[cst.CSTNode]
-) -> dict[cst.CSTNode, Span] | None:
-    """The spans of nodes in a statement of a module, from where it begins in `text`, the lines above it left out;
-    None when the tree does not spell the text there.
+def spelled_alone(
+    module: cst.Module, statement: cst.CSTNode, indents: Iterable[str], wanted: Iterable[cst.CSTNode]
+) -> tuple[str, dict[cst.CSTNode, Span]]:
+    """The lines of a statement, those above it left out, and the spans in them of the wanted nodes.
+
+    `indents` are those of the blocks around it.
     """
     state = _Spans(module, set(wanted))
+    for indent in indents:
+        state.increase_indent(indent)
     for line in getattr(statement, "leading_lines", ()):
         line._codegen(state)
     above = state.at
     state.tokens.clear()
     state.at = -above
     statement._codegen(state)
-    spelled = "".join(state.tokens)[above:]
-    return state.found if text.startswith(spelled, start) else None
+    return "".join(state.tokens)[above:], state.found
 
 
 class _Spans(CodegenState):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import ModuleType
+
 import libcst as cst
 import pytest
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+import smellcheck.engine as engine
+import smellcheck.testing as rule_tester
+from smellcheck.facts import scopes
+from smellcheck.facts.places import Places
 from smellcheck.facts.spans import spans
 from smellcheck.file import File
 from smellcheck.resolve import Lines
@@ -32,6 +39,11 @@ SOURCES = {
     ),
     "match": "match a:\n    case A(x=1) | [2, *rest] if b:\n        pass\n    case {'k': v, **others}:\n        pass\n",
     "beyond ascii": "é = 'ü𝄞'\nf(é)  # ñ\n",
+    "repeated": "def f(x):\n    y = g(x)\n    return y\n\ndef h(x):\n    y = g(x)\n    return y\n",
+    "repeated in a string": 's = """\nx = f(1)\n"""\nx = f(1)\nif x:\n    # x = f(2)\n    x = f(2)\n',
+    "repeated at the end": "x = f(1)\ny = 2\nx = f(1)",
+    "repeated before blanks": "if x:\n    f(1)\ny = 2\nif x:\n    f(1)\n \n  ",
+    "repeated with a form feed": "def f():\n    g(1)\n\x0c\ndef f():\n    g(1)\n",
     "annotations": "x: int = 1\ndef f(a: int, /, b: str = 's', *, c: float = 1.0) -> None: ...\n",
 }
 
@@ -57,6 +69,37 @@ def test_spans_agree_with_the_public_provider(text: str) -> None:
         ), file.text_of(node)
         compared += 1
     assert compared or not text
+
+
+@pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
+def test_places_are_those_of_the_whole_tree_whatever_is_asked_for(text: str) -> None:
+    file = File(text)
+    nodes = [file.module, *file.tree.parent]
+    expected = spans(file.module, file.spelled, nodes)
+    for node in nodes:
+        found = Places(file.module, file.spelled, file.tree.parent).of([node])
+        # A place behind the one where the tree no longer spells the text may be known nevertheless.
+        if node in expected:
+            assert found == {node: expected[node]}, file.text_of(node)
+    together = Places(file.module, file.spelled, file.tree.parent).of(nodes)
+    assert {node: together[node] for node in expected} == expected
+
+
+@pytest.mark.parametrize("module", [scopes, engine, rule_tester], ids=lambda module: module.__name__)
+def test_places_of_real_code(module: ModuleType) -> None:
+    file = File(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    calls = list(file.all(cst.Call, cst.If, cst.Return))
+    expected = spans(file.module, file.spelled, calls)
+    for call in calls[::7]:
+        assert Places(file.module, file.spelled, file.tree.parent).of([call]) == {call: expected[call]}
+
+
+def test_places_of_punctuation_are_found_with_what_it_stands_beside() -> None:
+    file = File("x = 1\ny = f((a + b), 2)\n")
+    (call,) = file.all(cst.Call)
+    parenthesis = call.args[0].value.rpar[0]
+    expected = spans(file.module, file.spelled, [call, parenthesis])
+    assert Places(file.module, file.spelled, file.tree.parent).of([call, parenthesis]) == expected
 
 
 @pytest.mark.parametrize("text", SOURCES.values(), ids=SOURCES)
