@@ -122,7 +122,9 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
         else:
             nodes = file.all(*rule.nodes)
         try:
-            found += [(rule, smell) for node in nodes for smell in rule.check(node, file)]
+            smells = [smell for node in nodes for smell in rule.check(node, file)]
+            # What nobody runs wastes nothing.
+            found += [(rule, smell) for smell in smells if file.reach.earnest(smell.node)]
         except RecursionError:
             raise
         except Exception as error:

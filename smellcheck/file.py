@@ -28,6 +28,7 @@ from .facts.names import Names
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
 from .facts.ranks import Ranks
+from .facts.reach import Reach
 from .facts.readbacks import Readbacks
 from .facts.samples import Samples
 from .facts.scopes import Scopes
@@ -167,6 +168,11 @@ class File(Parsed):
         return Readbacks(self)
 
     @cached_property
+    def reach(self) -> Reach:
+        """What can run at all."""
+        return Reach(self)
+
+    @cached_property
     def ranks(self) -> Ranks:
         """How many dimensions tensors have."""
         return Ranks(self)
@@ -213,8 +219,10 @@ class File(Parsed):
         match above:
             case cst.Attribute() | cst.Arg():
                 return above.value is name
-            case cst.AssignTarget() | cst.Param() | cst.Global() | cst.NameItem():
+            case cst.AssignTarget() | cst.Global() | cst.NameItem():
                 return False
+            case cst.Param():
+                return above.default is name
             case cst.For() | cst.CompFor() | cst.AugAssign() | cst.NamedExpr():
                 return above.target is not name
             case cst.Element():

@@ -26,7 +26,11 @@ _HELD = 64_000_000
 #: How many summaries a process that serves for hours keeps.
 _KEPT = 4000
 _ABSENT = "-"
-_PATTERNS = {"callers": rb"(?<!def )\b%b\s*\(", "definers": rb"\bdef\s+%b\b"}
+_PATTERNS = {
+    "callers": rb"(?<!def )\b%b\s*\(",
+    "definers": rb"\bdef\s+%b\b",
+    "importers": rb"\b(?:from\s+(?:[\w.]*\.)?%b\s+import|import\b[^\n]*\b%b)\b",
+}
 
 
 class Shelf(Protocol):
@@ -101,7 +105,7 @@ class Project:
         return self._data[path]
 
     def through(self, root: str, what: str, name: str) -> list[str] | None:
-        """The modules below a root that may call, or that define, a function of some name.
+        """The modules below a root that may call, or that define, a function of some name, or import a module of it.
 
         `None` when there are too many modules to look through.
         """
@@ -110,7 +114,7 @@ class Project:
             return None
         paths = (os.path.join(root, name) for name in names)
         word = name.encode()
-        pattern = re.compile(_PATTERNS[what] % re.escape(word))
+        pattern = re.compile(_PATTERNS[what].replace(b"%b", re.escape(word)))
         return [path for path in paths if (data := self.data(path)) and word in data and pattern.search(data)]
 
     def key(self, path: str) -> tuple[str, int] | None:
@@ -164,7 +168,7 @@ class Project:
                 name, _, start = rest.partition(" ")
                 found = self.places.package(name, os.path.normpath(os.path.join(folder, start)))
                 return _ABSENT if found is None else relative(found, folder)
-            case "callers" | "definers":
+            case "callers" | "definers" | "importers":
                 paths = self.through(self.places.root(folder), what, rest)
                 told = [relative(each, folder) for each in paths] if paths is not None else [_ABSENT]
                 return digest_of("\n".join(told))
@@ -224,6 +228,10 @@ class View:
     def defining(self, name: str) -> list[str] | None:
         """The modules of the project that define a function or method of a name."""
         return self._through("definers", name)
+
+    def importing(self, stem: str) -> list[str] | None:
+        """The modules of the project, tests left out, that may import a module whose name ends so."""
+        return self._through("importers", stem)
 
     def _through(self, what: str, name: str) -> list[str] | None:
         self._note(f"{what} {name}")

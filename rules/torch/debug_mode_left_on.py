@@ -15,6 +15,7 @@ _ANOMALY = ("torch.autograd.set_detect_anomaly", "torch.autograd.detect_anomaly"
 _WASTE = "every operation keeps its traceback and every gradient is searched for NaN"
 _STEPS = {"backward", "step"}
 _TRAINERS = re.compile(r"^(pytorch_lightning|lightning(\.pytorch)?)\.Trainer$")
+_LIGHTNING = re.compile(r"^\s*(from|import) (pytorch_lightning|lightning)\b", re.M)
 _ON = re.compile(r"""^['"](1|true|on)['"]$""", re.I)
 _HUNTING = re.compile(r"debug|anomal|detect|repro|troubleshoot", re.I)
 
@@ -30,6 +31,9 @@ def check(node: cst.Call | cst.Assign, file: File) -> Iterator[Smell]:
         return
     name = file.name(node.func)
     if name in _ANOMALY:
+        # Lightning sets the mode of a training itself, by an argument of its trainer.
+        if file.matches(_LIGHTNING) and name.endswith("set_detect_anomaly"):
+            return
         if not switched_off(node, file) and not wanted(node, file) and whole(node, name, file):
             yield Smell(node, _WASTE, drop(node, file))
     elif name is not None and _TRAINERS.match(name):

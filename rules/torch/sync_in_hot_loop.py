@@ -12,6 +12,7 @@ _DEVICES = re.compile(r"\.cuda\(|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric
 _SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
 _DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
 _MANY = 3
+_MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
 
 
 @rule(imports="torch", methods="item numpy backward manual_backward", words="for while", practice="hardware")
@@ -43,6 +44,8 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
     """A loop over a tensor, or over the parameters of a model, that reads a number in each turn."""
     tensor = source(call, loop, file)
     if tensor is None or file.readbacks.seldom(call) or shown(call, loop, file) or not first_of(call, loop, file):
+        return
+    if on_the_host(tensor, file):
         return
     often = file.hot.runs_often(loop)
     if is_parameters(tensor):
@@ -103,6 +106,19 @@ def shown(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
     """Whether the numbers are drawn or written under pictures, or a script that knows of no device reads them."""
     script = file.context.function(call) is None and not file.matches(_DEVICES)
     return script or bool(_DRAWS.search(file.text_of(loop)))
+
+
+def on_the_host(tensor: cst.CSTNode | None, file: File) -> bool:
+    """Whether a tensor was surely made where nobody has to wait for it, and stayed there."""
+    match tensor:
+        case cst.Subscript(value=inner):
+            return on_the_host(inner, file)
+        case cst.Name():
+            reaching = file.scopes.reaching(tensor)
+            return len(reaching) == 1 and reaching[0].kind == "assign" and on_the_host(reaching[0].value, file)
+        case cst.Call(func=func) if (file.name(func) or "") in _MADE_THERE:
+            return file.argument(tensor, "device") is None and not any(arg.star for arg in tensor.args)
+    return False
 
 
 def is_parameters(over: cst.CSTNode | None) -> bool:

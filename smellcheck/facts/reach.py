@@ -1,0 +1,118 @@
+"""Whether code runs in earnest: not what nothing calls any more, stops for a debugger, or is of a bygone torch."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from ..file import File
+
+# A loss that is read so is one of torch before 0.5, whose users have no use for what came after it.
+_ANCIENT = re.compile(r"\b\w*(loss|cost|err)\w*\.data\[0\]", re.I)
+# Names that come from elsewhere than the code: whoever calls so may call anything.
+_BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire\(|sys\.modules|__all__")
+_BREAKPOINTS = re.compile(r"^\s*((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)\s*$")
+_STOPS = re.compile(r"set_trace\(|breakpoint\(|embed\(")
+
+
+class Reach:
+    """Which functions of one file surely never run to their end in earnest."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._abandoned: dict[cst.FunctionDef, bool] = {}
+
+    def earnest(self, node: cst.CSTNode) -> bool:
+        """Whether the code at a node may run with a torch of today, and runs without stopping for a debugger."""
+        if self._file.matches(_ANCIENT):
+            return False
+        current = self._file.parent(node)
+        while current is not None:
+            if isinstance(current, cst.FunctionDef) and (self._stops(current) or self.abandoned(current)):
+                return False
+            current = self._file.parent(current)
+        return True
+
+    def abandoned(self, function: cst.FunctionDef) -> bool:
+        """Whether a function at module level is surely run by nobody: bound anew before anything reads its name, or
+        in a script that no module of the project imports, where its name is read by nothing that runs.
+        """
+        if function not in self._abandoned:
+            self._abandoned[function] = False  # what only calls itself in circles is read by what may run
+            self._abandoned[function] = self._is_abandoned(function)
+        return self._abandoned[function]
+
+    def _is_abandoned(self, function: cst.FunctionDef) -> bool:
+        file, module = self._file, self._file.module
+        block = file.parent(function)
+        if block is not module or function.decorators:
+            return False
+        if self._replaced(function):
+            return True
+        if not self._is_script or file.matches(_BY_NAME):
+            return False
+        name = function.name.value
+        return not any(self._reads(mention, function) for mention in file.tree.named(name, module))
+
+    def _reads(self, mention: cst.Name, function: cst.FunctionDef) -> bool:
+        """Whether a name is that of the function, in other code than its own that may run."""
+        file = self._file
+        home = file.parent(mention)
+        if isinstance(home, cst.FunctionDef) or not file.reads(mention) or file.context.within(mention, function):
+            return False
+        while home is not None and home is not file.module:
+            if isinstance(home, cst.FunctionDef) and file.parent(home) is file.module:
+                return not self.abandoned(home)
+            home = file.parent(home)
+        return True
+
+    def _replaced(self, function: cst.FunctionDef) -> bool:
+        """Whether a second function of the same name takes its place before the module reads the name."""
+        file, body = self._file, self._file.module.body
+        for statement in body[list(body).index(function) + 1 :]:
+            if isinstance(statement, cst.FunctionDef):
+                if statement.name.value == function.name.value and not statement.decorators:
+                    return True
+                # Its body runs later, if at all; what is evaluated now stands above it.
+                now: list[cst.CSTNode] = [statement.params, *statement.decorators]
+            else:
+                now = [statement]
+            if any(file.tree.named(function.name.value, part) for part in now):
+                return False
+        return False
+
+    @cached_property
+    def _is_script(self) -> bool:
+        """Whether the file is run, and surely imported by no other module of its project."""
+        file = self._file
+        if file.project is None or not any(self._starts(statement) for statement in file.module.body):
+            return False
+        stem = os.path.splitext(os.path.basename(file.path))[0]
+        importers = file.project.importing(stem)
+        return importers is not None and not [path for path in importers if path != file.project.path]
+
+    def _starts(self, statement: cst.CSTNode) -> bool:
+        """Whether a statement at module level is what only a script has: its entry, or the reading of arguments."""
+        match statement:
+            case cst.If(test=cst.Comparison(left=cst.Name(value="__name__"))):
+                return True
+            case cst.SimpleStatementLine():
+                return ".parse_args(" in self._file.text_of(statement)
+        return False
+
+    def _stops(self, function: cst.FunctionDef) -> bool:
+        """Whether a function stops for a debugger wherever it runs."""
+        file = self._file
+        if not file.matches(_STOPS):
+            return False
+        for line in file.tree.of_type(cst.SimpleStatementLine, function.body):
+            if any(_BREAKPOINTS.search(file.text_of(small)) for small in line.body) and not any(
+                isinstance(above, cst.If | cst.ExceptHandler) for _, above in file.context.ancestors(line)
+            ):
+                return file.context.function(line) is function
+        return False

@@ -1,0 +1,96 @@
+"""Which code surely runs for nobody: of scripts, of functions bound twice, and before a debugger's stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smellcheck.file import File
+from smellcheck.project import Project
+
+MAIN = 'if __name__ == "__main__":\n    train()\n'
+SCRIPT = f"def train():\n    work()\n\n\ndef evaluate():\n    work()\n\n\n{MAIN}"
+
+
+def earnest(text: str, folder: Path, **others: str) -> list[bool]:
+    """For each call of `work` in a script, whether it is one that runs."""
+    (folder / "pyproject.toml").touch()
+    for name, other in others.items():
+        (folder / f"{name}.py").write_text(other)
+    path = folder / "script.py"
+    path.write_text(text)
+    file = File(text, str(path), project=Project().view(path))
+    return [file.reach.earnest(call) for call in file.calls.named(frozenset({"work"}))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SCRIPT, [True, False]),
+        ("parser = P()\nargs = parser.parse_args()\ndef f():\n    work()\nfor _ in range(3):\n    pass\n", [False]),
+        # Commented out calls are none.
+        (SCRIPT.replace("    train()", "    train()\n    # evaluate()"), [True, False]),
+        (SCRIPT.replace("    train()", "    train()\n    evaluate()"), [True, True]),
+        # Only what is abandoned calls it.
+        (SCRIPT.replace(MAIN, f"def both():\n    evaluate()\n\n\n{MAIN}"), [True, False]),
+        ("def evaluate():\n    work()\n    evaluate()\n\n\nif __name__ == '__main__':\n    pass\n", [False]),
+        # A name that is passed on may be called by anyone.
+        (SCRIPT.replace("def train()", "def train(fn=None, *, then=evaluate)"), [True, True]),
+        (SCRIPT.replace("    train()", "    run({'evaluate': evaluate})"), [False, True]),
+        (SCRIPT.replace("    train()", "    run('evaluate')"), [False, False]),
+        (SCRIPT.replace("    train()", "    globals()['evaluate']()"), [True, True]),
+        (SCRIPT.replace("    train()", "    fire.Fire()"), [True, True]),
+        (SCRIPT.replace("def evaluate", "@app.command()\ndef evaluate"), [True, True]),
+        # No script: whoever imports it may call what it defines.
+        (SCRIPT.replace(MAIN, ""), [True, True]),
+        # A method of the name is another thing.
+        (SCRIPT.replace(MAIN, f"class A:\n    def evaluate(self):\n        work()\n\n\n{MAIN}"), [True, False, True]),
+    ],
+)
+def test_functions_that_a_script_never_reads(text: str, expected: list[bool], tmp_path: Path) -> None:
+    assert earnest(text, tmp_path) == expected
+
+
+def test_what_another_module_imports_may_run(tmp_path: Path) -> None:
+    assert earnest(SCRIPT, tmp_path, other="from script import evaluate\n") == [True, True]
+
+
+def test_without_a_project_nobody_knows_who_imports() -> None:
+    file = File(SCRIPT, "script.py")
+    assert all(file.reach.earnest(call) for call in file.calls.named(frozenset({"work"})))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def f():\n    work()\ndef f(x):\n    work()\n", [False, True]),
+        # In between it is read.
+        ("def f():\n    work()\nf()\ndef f(x):\n    work()\n", [True, True]),
+        ("def f():\n    work()\ndef g(h=f):\n    pass\ndef f(x):\n    work()\n", [True, True]),
+        ("def f():\n    work()\nif fast:\n    def f(x):\n        work()\n", [True, True]),
+        ("@overload\ndef f():\n    work()\ndef f(x):\n    work()\n", [True, True]),
+        ("@f.register\ndef f():\n    work()\n@g\ndef f(x):\n    work()\n", [True, True]),
+    ],
+)
+def test_functions_that_are_bound_anew(text: str, expected: list[bool], tmp_path: Path) -> None:
+    assert earnest(text, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def f():\n    for x in y:\n        work()\n        import pdb; pdb.set_trace()\n", [False]),
+        ("def f():\n    breakpoint()\n    work()\n", [False]),
+        ("def f():\n    if bad:\n        breakpoint()\n    work()\n", [True]),
+        ("def f():\n    try:\n        work()\n    except E:\n        ipdb.set_trace()\n", [True]),
+        ("def f():\n    def g():\n        breakpoint()\n    work()\n", [True]),
+    ],
+)
+def test_what_stops_for_a_debugger(text: str, expected: list[bool], tmp_path: Path) -> None:
+    assert earnest(text, tmp_path) == expected
+
+
+def test_what_only_an_old_torch_ran(tmp_path: Path) -> None:
+    assert earnest("def f():\n    work()\n    total += loss.data[0]\n", tmp_path) == [False]
+    assert earnest("def f():\n    work()\n    total += pred.data[0]\n", tmp_path) == [True]
