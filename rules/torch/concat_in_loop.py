@@ -21,6 +21,9 @@ _EMPTY |= {"numpy.array", "numpy.empty"}
 _FEW = re.compile(
     r"head|layer|class|output|level|scale|stage|block|band|channel|component|fold|split|dim|gpu|device", re.I
 )
+_LEVELS = re.compile(r"level|scale|pyramid|stage|heads|layers", re.I)
+# Beside the pass of a model for each token, or a whole generation for each piece, a copy of tokens is nothing.
+_DECODES = re.compile(r"\.(multinomial|generate|inference)\(")
 _KINDS = {"batch", "chunk", "sample", "unknown", "stream"}
 
 
@@ -34,6 +37,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     over = file.text_of(loop.node.iter) if isinstance(loop.node, cst.For) else ""
     if loop.kind not in _KINDS or ("range" in over and _FEW.search(over)) or calls_each(loop.node, file):
         return
+    if _LEVELS.search(over) or decodes(loop.node, file):
+        return
     if not carried(name, loop.node, file) or looked_at(name, call, loop.node, file):
         return
     yield Smell(
@@ -41,6 +46,11 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         f"all of `{name.value}` is copied again for each piece that is added to it",
         fix(call, name, loop.node, file),
     )
+
+
+def decodes(loop: cst.For | cst.While, file: File) -> bool:
+    """Whether a turn of the loop asks a model for the next token, or for all of them."""
+    return file.matches(_DECODES) and bool(_DECODES.search(file.text_of(loop.body)))
 
 
 def calls_each(loop: cst.For | cst.While, file: File) -> bool:

@@ -12,8 +12,8 @@ _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "tor
 _FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
-# What is made on these conditions is made once, and kept.
-_FIRST = re.compile(r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b")
+# What is made on these conditions is made once, and kept, or where an episode has ended.
+_FIRST = re.compile(r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal")
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
@@ -42,9 +42,10 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     factory = filler(made, file) or file.text_of(made.func)
     message = f"`{factory}` fills memory of the CPU, and the copy to the device waits for it"
+    seldom = file.readbacks.seldom(made)
     # What another statement moves, or NumPy makes, takes more than an argument.
     if not file.context.within(made, moved) or factory != file.text_of(made.func):
-        yield Smell(made, message)
+        yield Smell(made, message, level="info" if seldom else None)
         return
     edits = (
         file.add_argument(made, f"device={where(moved, file)}"),
@@ -52,7 +53,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     )
     safe = file.name(made.func) in _EXACT and not file.argument(made, "requires_grad") and counts(made)
     fix = (Fix.safe if safe else Fix.unsafe)("Make the tensor on its device", *edits)
-    yield Smell(made, message, fix)
+    yield Smell(made, message, fix, level="info" if seldom else None)
 
 
 def filler(made: cst.Call, file: File) -> str | None:
