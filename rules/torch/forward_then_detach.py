@@ -19,6 +19,8 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         return
     function = body if isinstance(body, cst.FunctionDef) else None
     home: cst.CSTNode = function.body if function is not None else file.module
+    if not any(attribute.attr.value in _DETACHES for attribute in file.tree.own_of_type(cst.Attribute, home)):
+        return
     found: list[cst.Call] = []
     for call in file.inference.passes(body):
         if any(file.context.within(call, other) for other in found):

@@ -42,13 +42,15 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         told.add(place)
         message = f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads"
         offered = fix(call, stretch, function, file)
-        yield Smell(call, message, offered, level="info" if now_and_then(call, file) else None)
+        yield Smell(call, message, offered, level="info" if seldom(call, file) else None)
         if offered is not None and offered.title.startswith("Decorate"):
             return
 
 
-def now_and_then(call: cst.Call, file: File) -> bool:
-    """Whether a training loop runs a single forward every so many steps, for a picture of how it goes."""
+def seldom(call: cst.Call, file: File) -> bool:
+    """Whether a single forward is all: of a script from top to bottom, or of a training loop every so many steps."""
+    if file.context.function(call) is None and not file.context.loops(call):
+        return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
             return False
