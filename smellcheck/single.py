@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -208,7 +209,8 @@ def examine(
     project: Project | None = None,
 ) -> Outcome:
     """Check or fix a text; never raises. A reader of texts to be checked may be given, as to `engine.check`."""
-    if known and TRIGGER not in text:
+    # Where the rules are there already, the engine asks the same.
+    if known and TRIGGER not in text and f"{__package__}.plugins" not in sys.modules:
         selected = [rule for rule in known if rule.name in job.names]
         if not wanted(text, selected) and parses(text):
             return Outcome()

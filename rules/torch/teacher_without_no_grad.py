@@ -15,6 +15,8 @@ _TRAINED = re.compile(r"from_pretrained|pretrained *= *True|weights *= *(?!None)
 _UNTRAINED = re.compile(r"(pretrained|weights) *= *(False|None)")
 #: What follows the name of a parameter that is written to.
 _COPIES = r"(\.data)?(\.(copy_|lerp_|mul_|add_)\(|(\[\.\.\.\])? *[-+*]?= )"
+_COPYING = frozenset({"load_state_dict", "zip"})
+_COPIED = re.compile(r"\.state_dict\(\)|\bzip\(")
 #: Calls are followed so far to what they return.
 _DEEPEST = 2
 
@@ -29,9 +31,16 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     for forward in whole:
         model = file.inference.called_on(forward)
         key = file.optimizers.key(model)
-        if key is not None and key not in found and untrained(model, key, lost, file) and records(forward, model, file):
+        if (
+            key is not None
+            and key not in found
+            and untrained(model, key, lost, whole, file)
+            and records(forward, model, file)
+        ):
             found[key] = forward
-    judges = {key for key in found if any(through(one, key, lost, file) for one in whole if same(one, key, file))}
+    judges = {
+        key for key in found if any(through(one, key, lost, whole, file) for one in whole if same(one, key, file))
+    }
     teachers = [file.context.statement(one) for key, one in found.items() if key not in judges and names(one, file)]
     for key, forward in found.items():
         model = file.inference.called_on(forward)
@@ -62,7 +71,9 @@ def same(forward: cst.Call, key: object, file: File) -> bool:
     return file.optimizers.key(file.inference.called_on(forward)) == key
 
 
-def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.BaseExpression, file: File) -> bool:
+def untrained(
+    model: cst.BaseExpression, key: tuple[object, str], lost: cst.BaseExpression, whole: list[cst.Call], file: File
+) -> bool:
     """Whether a module is surely meant to stay as it is: a copy that follows another, or a fixed network beside one
     that is trained, and no optimizer of the file is given its parameters."""
     last = last_name(model)
@@ -79,12 +90,12 @@ def untrained(model: cst.BaseExpression, key: tuple[object, str], lost: cst.Base
         return False
     if follows(last, file):
         return True
-    return not unknown and fixed(model, last, file) and beside_trained(lost, file)
+    return not unknown and fixed(model, last, file) and beside_trained(whole, file)
 
 
-def beside_trained(lost: cst.BaseExpression, file: File) -> bool:
+def beside_trained(whole: list[cst.Call], file: File) -> bool:
     """Whether the loss is computed from a module, too, that an optimizer of the file steps."""
-    keys = [file.optimizers.key(file.inference.called_on(one)) for one in forwards(lost, file, 0)]
+    keys = [file.optimizers.key(file.inference.called_on(one)) for one in whole]
     return any(key is not None and covers(owner, key) for key in keys for owner in file.optimizers.stepped)
 
 
@@ -106,7 +117,7 @@ def covers(owner: tuple[object, str], key: tuple[object, str]) -> bool:
 
 def follows(last: str, file: File) -> bool:
     """Whether the module's weights are those of another, again and again, or a running mean of them."""
-    for call in file.calls.named(frozenset({"load_state_dict", "zip"})) if last else ():
+    for call in file.calls.named(_COPYING) if last and file.matches(_COPIED) else ():
         match call:
             case cst.Call(
                 func=cst.Attribute(value=to),
@@ -235,7 +246,7 @@ def may_freeze(call: cst.Call, file: File) -> bool:
     return _FREEZES.search(file.text_of(call.func)) is not None
 
 
-def through(forward: cst.Call, key: object, lost: cst.BaseExpression, file: File) -> bool:
+def through(forward: cst.Call, key: object, lost: cst.BaseExpression, whole: list[cst.Call], file: File) -> bool:
     """Whether what the module is given carries the graph of a trained one: then gradients have to pass through it."""
     for arg in forward.args:
         for part in file.steps.sources(arg.value):
@@ -243,7 +254,7 @@ def through(forward: cst.Call, key: object, lost: cst.BaseExpression, file: File
                 other = file.optimizers.key(model)
                 if other == key or file.grad.mode(part) != "on":
                     continue
-                if other is None or not untrained(model, other, lost, file):
+                if other is None or not untrained(model, other, lost, whole, file):
                     return True
     return False
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, get_args
 
 import libcst as cst
 
@@ -63,11 +65,32 @@ class Context:
 
     def loops(self, node: cst.CSTNode) -> list[Loop]:
         """The loops of the same function that run the node again and again, innermost first."""
+        if not self._looped(node):
+            return []
         return [
             self.loop(above)
             for child, above in self.ancestors(node)
             if isinstance(above, LoopNode) and self.repeats(above, child, node)
         ]
+
+    def _looped(self, node: cst.CSTNode) -> bool:
+        """Whether a node stands in any loop at all: asked of every call, and answered without a climb."""
+        starts, ends = self._stretches
+        at = self._file.tree.order[node]
+        before = bisect_right(starts, at) - 1
+        return before >= 0 and at < ends[before]
+
+    @cached_property
+    def _stretches(self) -> tuple[list[int], list[int]]:
+        """From where to where in the order of nodes the outermost loops stand."""
+        tree = self._file.tree
+        starts: list[int] = []
+        ends: list[int] = []
+        for loop in sorted(self._file.all(*get_args(LoopNode)), key=tree.order.__getitem__):
+            if not ends or tree.order[loop] >= ends[-1]:
+                starts.append(tree.order[loop])
+                ends.append(tree.end(loop))
+        return starts, ends
 
     def repeats(self, above: LoopNode, child: cst.CSTNode, node: cst.CSTNode) -> bool:
         """Whether a loop around a node runs it again and again; `child`, right below the loop, leads there."""

@@ -84,6 +84,7 @@ class Scopes:
         self._scopes: dict[cst.CSTNode, Scope] = {module: self.module}
         self._flows: dict[Scope, Reaching] = {}
         self._around: dict[cst.CSTNode, Scope] = {}
+        self._reaching: dict[cst.Name, tuple[Definition, ...]] = {}
         self.stored_attributes: dict[str, list[Definition]] = {}
         for kind in SCOPES[1:]:
             for node in tree.by_type.get(kind, ()):
@@ -151,6 +152,12 @@ class Scopes:
 
         A name of an enclosing scope may have been bound by any of its definitions there.
         """
+        found = self._reaching.get(name)
+        if found is None:
+            found = self._reaching[name] = self._reached(name)
+        return found
+
+    def _reached(self, name: cst.Name) -> tuple[Definition, ...]:
         around = self.around(name)
         scope = self.bound(name.value, around)
         if scope is None:
