@@ -24,6 +24,8 @@ _FAR = 3
 _HOOKS = re.compile(
     r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$"
 )
+#: A loss that is read so is one of torch before 0.5.
+_ANCIENT = re.compile(r"^[^#\n]*\b\w*(loss|cost|err)\w*\.data\[0\]", re.I | re.M)
 #: An object that is opened, as `Tracker(...)`: what switches modes is written as a function, or says so.
 _OBJECT = re.compile(r"(^|\.)[A-Z][a-z]+\w*$")
 _SWITCHES = re.compile(r"grad|infer|eval|mode|freez|frozen|disab|guard|scope|context", re.I)
@@ -53,9 +55,17 @@ class Grad:
                     if held != "neutral":
                         return held if held in ("on", "off") else None  # type: ignore[return-value]
         function = self._file.context.function(node)
-        if self._switched(function):
+        if self._switched(function) or self._heeds_volatile(node):
             return None
         return self.of_function(function) if function is not None else "on"
+
+    def _heeds_volatile(self, node: cst.CSTNode) -> bool:
+        """Whether what a node is given is volatile, in code that runs only where this switches gradients off."""
+        file = self._file
+        if not file.mentions("volatile=True") or not file.matches(_ANCIENT):
+            return False
+        given = [one.node for name in file.names_in(node) for one in file.scopes.reaching(name) if one.kind == "assign"]
+        return any("volatile=True" in file.text_of(one) for one in (node, *given))
 
     def of_function(self, function: cst.FunctionDef) -> Mode | None:
         """The mode in which a function's body runs, as far as this file shows."""

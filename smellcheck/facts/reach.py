@@ -1,4 +1,4 @@
-"""Whether code runs in earnest: not what nothing calls any more, stops for a debugger, or is of a bygone torch."""
+"""Whether code runs in earnest: not what nothing calls any more, nor what stops for a debugger."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import libcst as cst
 if TYPE_CHECKING:
     from ..file import File
 
-# A loss that is read so is one of torch before 0.5, whose users have no use for what came after it.
-_ANCIENT = re.compile(r"\b\w*(loss|cost|err)\w*\.data\[0\]", re.I)
 # Names that come from elsewhere than the code: whoever calls so may call anything.
 _BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire\(|sys\.modules|__all__")
 _BREAKPOINTS = re.compile(r"^\s*((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)\s*$")
@@ -28,9 +26,7 @@ class Reach:
         self._abandoned: dict[cst.FunctionDef, bool] = {}
 
     def earnest(self, node: cst.CSTNode) -> bool:
-        """Whether the code at a node may run with a torch of today, and runs without stopping for a debugger."""
-        if self._file.matches(_ANCIENT):
-            return False
+        """Whether the code at a node may run, and runs without stopping for a debugger."""
         current = self._file.parent(node)
         while current is not None:
             if isinstance(current, cst.FunctionDef) and (self._stops(current) or self.abandoned(current)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def concise(codes: str) -> Callable[[str], Iterator[Report]]:
 TOOLS = {
     "smellcheck": Tool(
         "smellcheck",
-        ("check", "--isolated", "--no-cache", "--exit-zero", "--quiet", "--output-format", "json"),
+        ("check", "--isolated", "--no-cache", "--exit-zero", "--quiet", "-j1", "--output-format", "json"),
         ours,
     ),
     "torch-preflight": Tool("torch-preflight", ("check", "-f", "json"), preflight),
@@ -109,6 +110,12 @@ def reports(tool: Tool, program: str, files: list[str], root: Path) -> set[Repor
     return found
 
 
+def used() -> float:
+    """The processor time of all that was started and has ended, in seconds."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def main() -> int:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -125,19 +132,23 @@ def main() -> int:
     files = sorted({path for path, _, _ in places if (root / path).exists()})
     smells, others = (sum(smell is kind for path, _, smell in places if path in files) for kind in (True, False))
     print(f"{len(files)} files; {smells} smells, {others} places that are none")
-    print(f"{'':24} {'smells found':>14} {'false alarms':>14} {'reports in all':>15}")
+    print(f"{'':24} {'smells found':>14} {'false alarms':>14} {'reports in all':>15} {'processor time':>15}")
+    own = 0.0
     for name, tool in TOOLS.items():
         program = next((at for place in (*given.bin, None) if (at := shutil.which(tool.program, path=place))), None)
         if program is None:
             print(f"{name:24} not installed")
             continue
+        before = used()
         found = reports(tool, program, files, root)
+        seconds = used() - before
+        own = own or seconds
         hits = {True: 0, False: 0}
         for path, line, smell in places:
             hits[smell] += any(path == where and abs(line - at) <= NEAR for where, at in found)
         print(
             f"{name:24} {hits[True]:6} ({hits[True] / max(1, smells):.2f})"
-            f" {hits[False]:6} ({hits[False] / max(1, others):.2f}) {len(found):15}",
+            f" {hits[False]:6} ({hits[False] / max(1, others):.2f}) {len(found):15} {seconds / own:14.2f}x",
             flush=True,
         )
     return 0

@@ -89,8 +89,3 @@ def test_functions_that_are_bound_anew(text: str, expected: list[bool], tmp_path
 )
 def test_what_stops_for_a_debugger(text: str, expected: list[bool], tmp_path: Path) -> None:
     assert earnest(text, tmp_path) == expected
-
-
-def test_what_only_an_old_torch_ran(tmp_path: Path) -> None:
-    assert earnest("def f():\n    work()\n    total += loss.data[0]\n", tmp_path) == [False]
-    assert earnest("def f():\n    work()\n    total += pred.data[0]\n", tmp_path) == [True]
