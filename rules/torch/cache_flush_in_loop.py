@@ -34,7 +34,10 @@ def step(call: cst.Call, file: File) -> cst.CSTNode | None:
     loops = file.context.loops(call)
     if loops:
         innermost = loops[0]
-        surely = innermost.kind == "batch" or (innermost.kind in ("sample", "chunk") and forwards(innermost.node, file))
+        surely = innermost.kind == "batch" or (
+            innermost.kind in ("sample", "chunk", "stream", "unknown")
+            and (forwards(innermost.node, file) or trains(innermost.node, file) or file.hot.runs_often(innermost.node))
+        )
         return innermost.node if surely else None
     function = file.context.function(call)
     owner = file.calls.class_of(function) if function is not None else None
@@ -53,6 +56,11 @@ def forwards(loop: cst.CSTNode, file: File) -> bool:
         for call in calls
     )
     return not moved and any(file.values.is_module(call.func) for call in calls)
+
+
+def trains(loop: cst.CSTNode, file: File) -> bool:
+    """Whether a loop holds a step of a training."""
+    return any(file.steps.sent(call) is not None for call in file.calls.own_calls(loop))
 
 
 def recovers(call: cst.Call, file: File) -> bool:

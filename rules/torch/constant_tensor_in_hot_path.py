@@ -63,6 +63,8 @@ def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many
             return any(isinstance(side, cst.List | cst.Tuple) for side in (left, right))
         case cst.Call(func=cst.Name("range")):
             return True
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype" | "reshape" | "flatten"))):
+            return has_several(inner, file, one=one)
         case cst.Call(func=func, args=[cst.Arg(value=inner), *_]):
             return not (file.name(func) or "").startswith("math.") and has_several(inner, file, one=one)
         case cst.Name():

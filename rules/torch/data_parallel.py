@@ -11,12 +11,15 @@ from smellcheck import File, Smell, rule
 _OFFERED = re.compile(r"DDP|DistributedDataParallel|torch\.distributed|local_rank|LOCAL_RANK")
 
 
+_BUILDS = re.compile(r"^_?(build|make|create|get|define|init|setup|prepare|wrap)_?\w*(model|net|generator|build)?")
+_INFERS = re.compile(r"(^|/|_)(tests?|eval\w*|infer\w*|demo|predict\w*|sampl\w*|generat\w*)(_\w+)?\.py$", re.I)
+
 _WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel", "torch.nn.parallel.data_parallel.DataParallel")
 
 
 @rule(
     imports="torch",
-    words="backward optim",
+    words="DataParallel",
     calls=_WRAPPERS,
     practice="hardware",
     level="info",
@@ -43,7 +46,15 @@ def trains(call: cst.Call, file: File) -> bool:
         return file.phase.file_trains
     # Whoever makes an optimizer next to it, and hands both over, trains it.
     made = any(file.context.function(one) is function for one in file.optimizers.made)
-    return made or file.phase.function_trains(function)
+    return made or file.phase.function_trains(function) or builds(function, file)
+
+
+def builds(function: cst.FunctionDef, file: File) -> bool:
+    """Whether a function makes a model for a project that trains models, and nowhere in the better way."""
+    if not _BUILDS.match(function.name.value) or _INFERS.search(file.path) or file.project is None:
+        return False
+    steps, offers = (file.project.calling(name) for name in ("backward", "DistributedDataParallel"))
+    return bool(steps) and offers == []
 
 
 def one_device(call: cst.Call, file: File) -> bool:

@@ -25,9 +25,10 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loops = [loop for loop in file.context.loops(call) if isinstance(loop.node, cst.For | cst.While)]
     if not loops or file.context.is_guarded(call, loops[0].node):
         return
-    inner = file.moves.destination(receiver) if isinstance(receiver, cst.Call) else None
+    earlier = uncast(receiver)
+    inner = file.moves.destination(earlier) if isinstance(earlier, cst.Call) else None
     if inner is not None:
-        yield from (second_move(call, file) if inner == device else round_trip(call, receiver, device, inner, file))
+        yield from (second_move(call, file) if inner == device else round_trip(call, earlier, device, inner, file))
     elif loops[0].kind not in _KINDS:
         return
     elif file.values.is_module(receiver):
@@ -40,10 +41,18 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield from invariant_tensor(call, loops[0].node, loops[0].kind, file)
 
 
+def uncast(node: cst.BaseExpression) -> cst.BaseExpression:
+    """What casts are called on."""
+    while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _CASTS:
+        node = node.func.value
+    return node
+
+
 def round_trip(call: cst.Call, receiver: cst.Call, device: str, inner: str, file: File) -> Iterator[Smell]:
     """`x.cpu().to(device)` and `x.cuda().cpu()`: there and back for nothing."""
     origin = receiver.func.value
-    there_and_back = _CPU.match(device) and not _CPU.match(inner) and file.values.kind(origin) == "tensor"
+    held = file.values.kind(origin) == "tensor" or from_loader(origin, file)
+    there_and_back = _CPU.match(device) and not _CPU.match(inner) and held
     back_and_there = _CPU.match(inner) and not _CPU.match(device) and file.values.kind(origin) == "output"
     if there_and_back or back_and_there:
         yield Smell(call, f"`{file.text_of(origin)}` is copied between devices and back at once, twice for nothing")
@@ -78,27 +87,57 @@ def shown_at_once(call: cst.Call, file: File) -> bool:
 
 def straight_back(call: cst.Call, device: str, file: File) -> bool:
     """Whether a part of a batch from a loader is moved to the device, and all that reads it brings it back."""
-    match file.parent(call):
-        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as moved)]) if not _CPU.match(device):
-            uses = file.uses(moved)
-            return bool(uses) and from_loader(call.func.value, file) and all(brought_back(use, file) for use in uses)
-    return False
+    moved = named(call, file)
+    if moved is None or _CPU.match(device):
+        return False
+    uses = file.uses(moved)
+    return bool(uses) and from_loader(call.func.value, file) and all(brought_back(use, file) for use in uses)
+
+
+def named(call: cst.Call, file: File) -> cst.Name | None:
+    """The name that a moved tensor gets, behind casts at most, alone or as one of several at once."""
+    whole = cast_of(call, file)
+    above = file.parent(whole)
+    match above:
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as moved)]):
+            return moved
+        case cst.Element():
+            pair = file.parent(above)
+            match file.parent(pair) if isinstance(pair, cst.Tuple) else None:
+                case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=names))]) if isinstance(
+                    pair, cst.Tuple
+                ) and len(names) == len(pair.elements):
+                    target = names[list(pair.elements).index(above)].value
+                    return target if isinstance(target, cst.Name) else None
+    return None
+
+
+def cast_of(call: cst.Call, file: File) -> cst.Call:
+    """The whole of a call and the casts behind it."""
+    attribute = file.parent(call)
+    outer = file.parent(attribute) if isinstance(attribute, cst.Attribute) and attribute.attr.value in _CASTS else None
+    return cast_of(outer, file) if isinstance(outer, cst.Call) and outer.func is attribute else call
 
 
 def from_loader(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
     """Whether an expression is a batch of a loader, or a part of one, that nothing has moved yet."""
-    while isinstance(node, cst.Subscript) or (
-        isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _CASTS
-    ):
-        node = node.value if isinstance(node, cst.Subscript) else node.func.value
+    while isinstance(node := uncast(node), cst.Subscript):
+        node = node.value
     if not isinstance(node, cst.Name) or depth > 3:
         return False
     reaching = file.scopes.reaching(node)
     return bool(reaching) and all(
         (d.kind == "for" and file.context.loop(d.node).kind == "batch")
-        or (d.kind == "assign" and not d.path and d.value is not None and from_loader(d.value, file, depth + 1))
+        or (d.kind == "assign" and d.value is not None and from_loader(taken(d.value, d.path), file, depth + 1))
         for d in reaching
     )
+
+
+def taken(value: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression:
+    """What an assignment takes a name's value from: of several at once, the one that is its own."""
+    if isinstance(value, cst.Tuple) and len(path) == 1 and 0 <= path[0] < len(value.elements):
+        return value.elements[path[0]].value
+    return value
 
 
 def brought_back(name: cst.Name, file: File) -> bool:
@@ -121,8 +160,12 @@ def there_and_back(call: cst.Call, file: File) -> Smell:
     """A part of the batch visits the device, where nothing reads it."""
     edit = file.replace(call, file.text_of(call.func.value))
     match file.context.statement(call):
-        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)])]) as statement:
-            if file.same(target, call.func.value):
+        case (
+            cst.SimpleStatementLine(
+                body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=value)]
+            ) as statement
+        ):
+            if value is call and file.same(target, call.func.value):
                 edit = file.delete_statement(statement)
     fix = Fix.unsafe("Leave it on the host", edit)
     return Smell(call, "this copy goes to the device and comes straight back: nothing reads it there", fix)

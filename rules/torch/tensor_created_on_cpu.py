@@ -9,7 +9,7 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _EXACT = ("torch.zeros", "torch.ones", "torch.full", "torch.empty", "torch.eye", "torch.arange")
 _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "torch.randint", "torch.randperm")
-_FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor")
+_FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", "torch.LongTensor", "torch.FloatTensor")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
 # What is made on these conditions is made once, and kept, or where an episode has ended.
@@ -28,10 +28,10 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     if file.name(made.func) in _FROM_NUMPY and filler(made, file) is None:
         return
     moved, received = mover(made, file)
-    device = file.moves.destination(moved) if moved is not None else None
+    device = where(moved, file) if moved is not None else None
     if moved is None or device is None or device.strip("\"'").startswith("cpu") or file.context.in_test(made):
         return
-    if any(arg.star or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args):
+    if any(arg.star == "**" or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args):
         return
     if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
         return
@@ -44,7 +44,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     message = f"`{factory}` fills memory of the CPU, and the copy to the device waits for it"
     seldom = file.readbacks.seldom(made)
     # What another statement moves, or NumPy makes, takes more than an argument.
-    if not file.context.within(made, moved) or factory != file.text_of(made.func):
+    whole = file.context.within(made, moved) and factory == file.text_of(made.func)
+    if not whole or (isinstance(moved.func, cst.Attribute) and moved.func.attr.value == "type_as"):
         yield Smell(made, message, level="info" if seldom else None)
         return
     edits = (
@@ -76,6 +77,10 @@ def filler(made: cst.Call, file: File) -> str | None:
 def filling(array: cst.CSTNode | None, file: File) -> str | None:
     """The function that fills an array, through triangles, stacks and casts of it."""
     match array:
+        case (
+            cst.Call(func=cst.Name("range")) | cst.BinaryOperation(left=cst.List(elements=[_]), operator=cst.Multiply())
+        ):
+            return "a list"
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype"))):
             return filling(inner, file)
         case cst.Call(func=func) if file.name(func) in _FILLERS:
@@ -95,16 +100,25 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
             return (file.moves.right_after(made) if straight(current, file) else None), made
-        if file.moves.destination(call) is not None:
+        if file.moves.destination(call) is not None or (attribute.attr.value == "type_as" and len(call.args) == 1):
             return call, current
-        if attribute.attr.value not in _CASTS or call.args:
+        if not is_cast(call, attribute, file):
             return None, made
         current = call
+
+
+def is_cast(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
+    """Whether a call of a method changes nothing but the type: `x.long()`, `x.to(other.dtype)`."""
+    if attribute.attr.value == "to" and len(call.args) == 1:
+        return file.text_of(call.args[0].value).endswith(".dtype")
+    return attribute.attr.value in _CASTS and not call.args
 
 
 def straight(whole: cst.CSTNode, file: File) -> bool:
     """Whether a new tensor gets its name as it is, or times a number."""
     above = file.parent(whole)
+    if isinstance(above, cst.Subscript) and above.value is whole and file.journeys.only_adds(above):
+        above = file.parent(above)
     if isinstance(above, cst.BinaryOperation):
         above = file.parent(above)
     return isinstance(above, cst.Assign)
@@ -113,6 +127,10 @@ def straight(whole: cst.CSTNode, file: File) -> bool:
 def where(moved: cst.Call, file: File) -> str:
     """The device that a move names."""
     match moved.func:
+        case cst.Attribute(attr=cst.Name("type_as")):
+            return f"{file.text_of(moved.args[0].value)}.device"
+        case cst.Attribute(attr=cst.Name("cpu")):
+            return "cpu"
         case cst.Attribute(attr=cst.Name("cuda")):
             given = [arg for arg in moved.args if arg.keyword is None or arg.keyword.value == "device"]
             return file.text_of(given[0].value) if given else '"cuda"'
@@ -151,6 +169,7 @@ def sized_by_input(made: cst.Call, file: File) -> bool:
                 cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape"))
                 | cst.Call(func=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("size")))
                 | cst.Subscript(value=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape")))
+                | cst.Subscript(value=cst.Call(func=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("size"))))
             ) if not _NO_TENSOR.match(tensor.value):
                 if "parameter" in {one.kind for one in file.scopes.reaching(tensor)}:
                     return True

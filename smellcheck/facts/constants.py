@@ -10,6 +10,7 @@ from .tree import dotted
 
 if TYPE_CHECKING:
     from ..file import File
+    from .scopes import Definition
 
 #: Names are followed so far.
 _DEEPEST = 3
@@ -49,6 +50,8 @@ class Constants:
                 return True
             case cst.Name():
                 return self._name(node, depth)
+            case cst.Attribute(value=cst.Call(func=func), attr=cst.Name("eps" | "max" | "min" | "tiny")):
+                return (self._file.name(func) or "") in ("torch.finfo", "torch.iinfo", "numpy.finfo", "numpy.iinfo")
             case cst.Attribute():
                 return (self._file.name(node) or "").startswith(_PURE) or self._set_once(node)
             case cst.UnaryOperation(expression=inner):
@@ -59,6 +62,10 @@ class Constants:
                 )
             case cst.BinaryOperation(left=left, right=right):
                 return self.numbers(left, depth) and self.numbers(right, depth)
+            case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype" | "reshape" | "flatten"))) if not (
+                self._file.name(node.func)
+            ):
+                return self.numbers(inner, depth)
             case cst.Call(func=func, args=args):
                 name = self._file.name(func) or ""
                 pure = name.startswith(_PURE) or (
@@ -71,9 +78,22 @@ class Constants:
 
     def _name(self, name: cst.Name, depth: int) -> bool:
         reaching = self._file.scopes.reaching(name)
+        if len(reaching) == 1 and reaching[0].kind == "parameter":
+            return self._handed_over(reaching[0], depth)
         if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path or reaching[0].value is None:
             return False
         return self.numbers(reaching[0].value, depth + 1) and not self._changed(name)
+
+    def _handed_over(self, parameter: Definition, depth: int) -> bool:
+        """Whether a function of this file is called with an array that is the same each time."""
+        file, function = self._file, parameter.scope.node
+        if not isinstance(function, cst.FunctionDef) or file.calls.class_of(function) is not None:
+            return False
+        passed = [file.calls.argument_of(call, function, parameter) for call in file.calls.passing(function)]
+        return any(
+            isinstance(one, cst.Attribute) and self.numbers(one, depth + 1) and file.values.kind(one) == "array"
+            for one in passed
+        )
 
     def _changed(self, name: cst.Name) -> bool:
         """Whether the list of a name may be changed in its place."""

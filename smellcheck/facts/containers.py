@@ -76,7 +76,7 @@ class Containers:
                 return Value("tensor")
             case "array":
                 return Value("array")
-            case "list" if value is not None and isinstance(value.made, cst.List) and not path:
+            case "list" | "module" if value is not None and not path:
                 return self._one_of(value)
         if isinstance(iterable, cst.Call) and isinstance(iterable.func, cst.Name):
             args = [arg.value for arg in iterable.args]
@@ -90,7 +90,14 @@ class Containers:
         return None
 
     def _one_of(self, value: Value) -> Value | None:
-        """What any element of a list is whose elements stand in the source."""
-        if value.kind == "list" and isinstance(value.made, cst.List):
-            return join([self._file.values.of(element.value) for element in value.made.elements])
+        """What any element of a list, or of a list of modules, is that stands in the source."""
+        match value.made:
+            case cst.List(elements=elements):
+                return join([self._file.values.of(element.value) for element in elements])
+            case cst.ListComp(elt=each) | cst.GeneratorExp(elt=each):
+                return self._file.values.of(each)
+            case cst.Call(args=[cst.Arg(value=cst.List() | cst.ListComp() | cst.GeneratorExp() as given, star="")]) if (
+                value.name == "torch.nn.ModuleList"
+            ):
+                return self._one_of(Value("list", "", given))
         return None

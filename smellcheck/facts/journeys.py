@@ -15,7 +15,9 @@ _SHAPES = frozenset({
     "contiguous", "tril", "triu",
 })  # fmt: skip
 _METHODS = _CASTS | _SHAPES | {"exp", "log", "sqrt", "pow", "mul", "div", "add", "sub", "flip"}
-_FUNCTIONS = frozenset(f"torch.{name}" for name in ("tril", "triu", "unsqueeze", "exp", "log", "sqrt", "pow"))
+_FUNCTIONS = frozenset(
+    f"torch.{name}" for name in ("tril", "triu", "unsqueeze", "exp", "log", "sqrt", "pow", "autograd.Variable")
+)
 
 
 class Journeys:
@@ -55,6 +57,8 @@ class Journeys:
                 return call if method in _METHODS or self.moves(call) else None
             case cst.Arg(), cst.Call(func=func, args=[first, *_]) as call if first is above:
                 return call if file.name(func) in _FUNCTIONS else None
+            case cst.Subscript(value=value) as whole, _ if value is current and self.only_adds(whole):
+                return whole
             case cst.BinaryOperation(left=left, right=right) as whole, _:
                 return whole if file.constants.numbers(right if left is current else left) else None
             case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(comparator=other)]) as whole, _:
@@ -65,3 +69,16 @@ class Journeys:
                     return uses[0]
                 return uses[0] if len(uses) == 1 else None
         return None
+
+    @staticmethod
+    def only_adds(taken: cst.Subscript) -> bool:
+        """Whether a subscript takes all there is, and adds dimensions: `x[None, :, :]`."""
+        for element in taken.slice:
+            match element.slice:
+                case cst.Index(value=cst.Name("None") | cst.Ellipsis()):
+                    pass
+                case cst.Slice(lower=None, upper=None, step=None):
+                    pass
+                case _:
+                    return False
+        return True
