@@ -34,7 +34,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if data is None:
         yield from computed(made, steps, file)
-    elif not has_several(data, file, many=last == "as_tensor"):
+    elif not has_several(data, file, many=last in ("as_tensor", "from_numpy")):
         message = "one number is copied to the device in every pass, and the host waits for it"
         yield Smell(made, message, filled(made, data, last, steps, file), level="info")
     else:
@@ -70,7 +70,8 @@ def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many
         case cst.Name():
             reaching = file.scopes.reaching(data)
             value = reaching[0].value if len(reaching) == 1 else None
-            return isinstance(value, cst.BaseExpression) and has_several(value, file, one=one)
+            if not (many and [one.kind for one in reaching] == ["parameter"]):
+                return isinstance(value, cst.BaseExpression) and has_several(value, file, one=one)
     kind = file.values.kind(data)
     # Of what is handed in nothing is known: whoever writes `as_tensor` means a list.
     return kind in ("list", "tuple", "array") or (kind is None and many)

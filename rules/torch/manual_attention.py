@@ -17,7 +17,7 @@ _LEARNED = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 # Positions last, all in one, as `b head c (h w)` or a view that ends in -1: it is channels that attend to channels,
 # and there are as few scores as channels.
 _POSITIONS_LAST = r"""->[^"']*\(\w+ \w+\)\s*["']|\.(view|reshape)\([^()]+, *-1\)$|\.flatten\(-?\d\)$"""
-_ONE_QUERY = r"\.(view|reshape)\([^(),]+, *1 *,"
+_ONE_QUERY = r"\.(view|reshape)\([^(),]+, *1 *,|\.unsqueeze\(-?[12]\)"
 _OTHER = re.compile(f"{_POSITIONS_LAST}|{_ONE_QUERY}")
 _REFERENCE = re.compile(r"ref|naive|eager|manual|slow|vanilla|plain|math|native|standard", re.I)
 _WIDE = 120
@@ -39,9 +39,9 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
     found = file.attentions.of(product)
     if found is None or file.context.in_test(product) or chosen(product, file):
         return
-    # The fused kernels take four dimensions and no others.
-    ranks = {file.ranks.of(each) for each in (found.query, found.key, found.value)}
-    if ranks - {None} != {4} or learned(found, file) or few_scores(found, file):
+    # The fused kernels take four dimensions and no others: of three, the heads have to be told apart first.
+    rank = dimensions(found, file)
+    if rank not in (3, 4) or learned(found, file) or few_scores(found, file):
         return
     bounds = file.project.versions("torch") if file.project is not None else None
     if bounds is not None and bounds[1] is not None and bounds[1] <= (2,):
@@ -51,8 +51,18 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
         product,
         f"the scores of all queries for all keys are written to memory {passes} times, which "
         "`scaled_dot_product_attention` spares",
-        fix(found, file) if bounds is None or bounds[0] >= (2, 1) or not bounds[0] else None,
+        fix(found, file) if rank == 4 and (bounds is None or bounds[0] >= (2, 1) or not bounds[0]) else None,
+        level="info" if rank == 3 else None,
     )
+
+
+def dimensions(found: Attention, file: File) -> int | None:
+    """How many dimensions query, key and value have, as far as one of them says so and none says otherwise."""
+    known = {file.ranks.of(each) for each in (found.query, found.key, found.value)} - {None}
+    if found.equations is not None:
+        terms = re.split(r"->|,", found.equations[0].replace(" ", ""))
+        known |= {len(term) for term in terms[:2] if term.isalpha()}
+    return known.pop() if len(known) == 1 else None
 
 
 def chosen(product: cst.CSTNode, file: File) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
@@ -10,6 +10,8 @@ import libcst as cst
 from .fused import Fused, layout_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..file import File
     from .scopes import Definition
 
@@ -17,6 +19,7 @@ _PRODUCTS = frozenset({"torch.matmul", "torch.bmm", "torch.einsum"})
 _SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"})
 _DROPOUT = frozenset({"torch.nn.functional.dropout", "torch.dropout"})
 _CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
+_SHAPED = frozenset({"view", "reshape", "unsqueeze", "squeeze", "contiguous"})
 #: What may be asked of the scores beside computing with them.
 _SHAPES = frozenset({"size", "shape", "dtype", "device", "dim", "ndim"})
 _DEEPEST = 16
@@ -64,6 +67,13 @@ class _Trail:
     inner: set[cst.CSTNode] = field(default_factory=set)
     test: cst.BaseExpression | None = None
     softened: bool = False
+    #: Whether it went through two branches, or through other shapes.
+    winding: bool = False
+    #: Whether the weights are read the other way round, as both a transposition and the order of the product say.
+    turned: bool = False
+    exchanged: bool = False
+    #: Whether the softmax runs along the third dimension, which is the last one of three.
+    third: bool = False
 
 
 class Attentions:
@@ -81,7 +91,15 @@ class Attentions:
         weights, value, equation = second
         trail = _Trail()
         product = self._back(weights, trail, 0)
+        if product is None and equation is None:
+            # The whole may be written transposed: the value first, and then the weights.
+            trail, weights, value = _Trail(turned=True, winding=True), value, weights
+            product = self._back(weights, trail, 0)
         first = self.operands(product) if product is not None and trail.softened else None
+        if trail.turned and not trail.exchanged:
+            return None
+        if trail.third and (not isinstance(product, cst.Call) or self._file.name(product.func) != "torch.bmm"):
+            return None
         if product is None or first is None or (first[2] is None) != (equation is None):
             return None
         asked = self._kept(trail)
@@ -90,6 +108,7 @@ class Attentions:
         parts = [one.node for one in trail.definitions]
         parts += [step.node for step in trail.steps if isinstance(step.node, cst.Expr)]
         equations = (first[2], equation) if first[2] is not None and equation is not None else None
+        asked |= trail.winding
         found = Attention(result, first[0], first[1], value, trail.steps[::-1], parts, equations, asked)
         return found if layout_of(found) is not None else None
 
@@ -139,6 +158,8 @@ class Attentions:
             return None
         last = max(reaching, key=lambda one: self._file.tree.order[one.node])
         trail.inner.add(name)
+        if len(reaching) == 2 and self._alternatives(*reaching):
+            return self._both(reaching, trail, depth)
         trail.definitions.append(last)
         self._in_place(name, last, trail)
         if len(reaching) > 1:
@@ -161,6 +182,31 @@ class Attentions:
         if set(self._file.scopes.reaching(taken[0])) != set(reaching) - {last}:
             return None
         return self._back(taken[0], trail, depth + 1)
+
+    def _alternatives(self, first: Definition, second: Definition) -> bool:
+        """Whether one of two assignments stands under an `if`, and the other under its `else`."""
+        blocks = [self._file.parent(self._file.context.statement(one.node)) for one in (first, second)]
+        above = [self._file.parent(block) if block is not None else None for block in blocks]
+        for one, other in (above, above[::-1]):
+            if isinstance(one, cst.If) and isinstance(other, cst.Else) and one.orelse is other:
+                return True
+        return False
+
+    def _both(self, reaching: Sequence[Definition], trail: _Trail, depth: int) -> cst.BaseExpression | None:
+        """The one product that two branches lead back to."""
+        aside = replace(trail, steps=[], definitions=[], inner=set())
+        products = []
+        for one, way in zip(reaching, (aside, trail), strict=True):
+            if not isinstance(one.value, cst.BaseExpression):
+                return None
+            way.definitions.append(one)
+            products.append(self._back(one.value, way, depth + 1))
+        if products[0] is not products[1] or not aside.softened or not trail.softened:
+            return None
+        trail.inner |= aside.inner
+        trail.definitions += [one for one in aside.definitions if one not in trail.definitions]
+        trail.winding = True
+        return products[1]
 
     def _augmented(self, node: cst.AugAssign, trail: _Trail, depth: int) -> cst.BaseExpression | None:
         kind: Literal["times", "over", "add"]
@@ -220,9 +266,9 @@ class Attentions:
             if name in _DROPOUT or (layer is not None and layer.name == "torch.nn.Dropout"):
                 return given[0], AttentionStep("dropout", call, test=trail.test)
             if name in _SOFTMAX:
-                return (given[0], AttentionStep("softmax", call)) if self._last(call, 1) else None
+                return (given[0], AttentionStep("softmax", call)) if self._last(call, 1, trail) else None
             if layer is not None and layer.name == "torch.nn.Softmax":
-                return (given[0], AttentionStep("softmax", call)) if self._last(layer.made, 0) else None
+                return (given[0], AttentionStep("softmax", call)) if self._last(layer.made, 0, trail) else None
         match call.func:
             case cst.Attribute(value=inner, attr=cst.Name(method)) if name is None:
                 return self._method(call, method, inner, trail)
@@ -236,7 +282,13 @@ class Attentions:
         given = [arg.value for arg in call.args]
         if method in _CASTS:
             return inner, AttentionStep("cast", call)
-        if method == "softmax" and not trail.softened and self._last(call, 0):
+        if method in _SHAPED:
+            trail.winding = True
+            return inner, AttentionStep("cast", call)
+        if method in ("permute", "transpose") and trail.turned and not trail.softened:
+            trail.exchanged = True
+            return inner, AttentionStep("cast", call)
+        if method == "softmax" and not trail.softened and self._last(call, 0, trail):
             return inner, AttentionStep("softmax", call)
         if not trail.softened:
             return None
@@ -246,10 +298,12 @@ class Attentions:
             return inner, AttentionStep("times" if method[:3] == "mul" else "over", call, given[0], test=trail.test)
         return None
 
-    def _last(self, made: cst.CSTNode | None, position: int) -> bool:
+    def _last(self, made: cst.CSTNode | None, position: int, trail: _Trail) -> bool:
         """Whether a call is told to work along the last dimension."""
         given = self._file.argument(made, "dim", position) if isinstance(made, cst.Call) else None
-        return given is not None and self._file.text_of(given.value) in ("-1", "3")
+        told = self._file.text_of(given.value) if given is not None else ""
+        trail.third |= told == "2"
+        return told in ("-1", "3", "2")
 
     def _arithmetic(self, node: cst.BaseExpression, trail: _Trail) -> tuple[cst.BaseExpression, AttentionStep] | None:
         if not trail.softened or not isinstance(node, cst.BinaryOperation):

@@ -218,16 +218,21 @@ def layout_of(found: Attention) -> Layout | None:
     if found.equations is None:
         return "", "", "", ""
     first, second = ("".join(each.split()) for each in found.equations)
-    query, key, scores = re.split("->|,", first) if re.fullmatch(r"\w{4},\w{4}->\w{4}", first) else ("", "", "")
-    match = re.fullmatch(r"(\w{4}),(\w{4})->(\w{4})", second)
+    length = 4 if re.fullmatch(r"\w{4},.*", first) else 3
+    term = rf"(\w{{{length}}})"
+    product = re.fullmatch(f"{term},{term}->{term}", first)
+    query, key, scores = product.groups() if product is not None else ("", "", "")
+    match = re.fullmatch(f"{term},{term}->{term}", second)
     if match is None or match[1] != scores:
         return None
     # `j` is what the softmax runs over, `i` tells the queries, and both products share the rest.
-    batch, i, j = scores[:2], scores[2], scores[3]
+    batch, i, j = scores[:-2], scores[-2], scores[-1]
     d, e = set(query) - set(scores), set(match[2]) - set(scores)
     if len(d) != 1 or len(e) != 1 or set(key) != {*batch, j, *d} or set(match[3]) != {*batch, i, *e}:
         return None
     wanted = (f"{batch}{i}{min(d)}", f"{batch}{j}{min(d)}", f"{batch}{j}{min(e)}", f"{batch}{i}{min(e)}")
+    if length == 3:
+        return "", "", "", ""
     turns = [_turn(have, want) for have, want in zip((query, key, match[2], match[3]), wanted, strict=True)]
     return None if None in turns else (turns[0] or "", turns[1] or "", turns[2] or "", turns[3] or "")
 

@@ -42,6 +42,22 @@ def steps(*lines: str) -> list[str] | None:
             ["cast", "softmax", "cast", "dropout"],
         ),
         (("return torch.matmul(torch.bmm(q, k).softmax(dim=-1), v)",), ["softmax"]),
+        # All of it transposed; three dimensions, of which the third is the last.
+        (("p = torch.bmm(q, k).softmax(dim=2)", "return torch.bmm(v, p.permute(0, 2, 1))"), ["softmax", "cast"]),
+        (("return (q @ k.mT).softmax(dim=2) @ v",), None),
+        (
+            ("p = torch.einsum('bid,bjd->bij', q, k).softmax(-1)", "return torch.einsum('bij,bjd->bid', p, v)"),
+            ["softmax"],
+        ),
+        # The same in two branches.
+        (
+            (
+                "s = q @ k.mT", "if mask is not None:", "    s = s.view(2, 2, 4, 8, 8) + mask",
+                "    s = s.view(4, 4, 8, 8).softmax(-1)", "else:", "    s = s.softmax(-1)", "return s @ v",
+            ),
+            ["softmax"],
+        ),
+        (("s = q @ k.mT", "if a:", "    s = s.softmax(-1)", "else:", "    s = s.sigmoid()", "return s @ v"), None),
         # Read elsewhere, or something else is done.
         (("p = (q @ k.mT).softmax(-1)", "print(p)", "return p @ v"), None),
         (("s = q @ k.mT", "s[0] = 0", "return s.softmax(-1) @ v"), None),
