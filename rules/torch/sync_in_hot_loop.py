@@ -29,7 +29,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     around = [one for one in file.context.loops(call) if isinstance(one.node, _LOOPS)]
     if around:
-        yield from element(call, around[0].node, file)
+        told = list(element(call, around[0].node, file))
+        yield from told or tally(call, file)
 
 
 # -- one number at a time -------------------------------------------------------------------------
@@ -175,6 +176,32 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
         summed(found, loop, file),
         level="advice" if few else "info",
     )
+
+
+def tally(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A figure of each batch that is only added up or reported, where nothing is trained in sight."""
+    loops = [one for one in file.context.loops(call) if isinstance(one.node, cst.For)]
+    loop = next((one.node for one in loops if one.kind == "batch"), None)
+    if loop is None or any(one.kind not in ("batch", "few", "sample", "unknown") for one in loops):
+        return
+    if not file.matches(_DEVICES) or not figure(call, loop, file):
+        return
+    calls = file.tree.own_of_type(cst.Call, loop)
+    if call is not next(one for one in calls if figure(one, loop, file)):
+        return
+    if any(file.steps.sent(one) is not None for one in calls):
+        return
+    message = "every batch waits for the device, only to report figures or add them up: add on the device, read once"
+    yield Smell(call, message, level="advice")
+
+
+def figure(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
+    """Whether a call reads one number that is only added up or reported, in every turn of a loop."""
+    match call:
+        case cst.Call(func=cst.Attribute(attr=cst.Name("item")), args=[]):
+            reads = file.readbacks
+            return not reads.seldom(call, loop) and reads.reported(call) and reads.waits(call)
+    return False
 
 
 def handed_back(sent: cst.Call, file: File) -> Iterator[Smell]:

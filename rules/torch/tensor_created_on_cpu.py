@@ -13,7 +13,9 @@ _FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", "torch.Lon
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
 # What is made on these conditions is made once, and kept, or where an episode has ended.
-_FIRST = re.compile(r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\(")
+_FIRST = re.compile(
+    r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
+)
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
