@@ -66,8 +66,11 @@ def calls_each(loop: cst.For | cst.While, file: File) -> bool:
 
 def growing(call: cst.Call, file: File) -> cst.Name | None:
     """The name that a call joins with something and is bound to again: `rows = torch.cat([rows, row])`."""
-    match file.parent(call):
-        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value) if value is call:
+    above = file.parent(call)
+    # `rows = torch.cat([rows, row]) if rows.numel() else row`
+    whole = above if isinstance(above, cst.IfExp) and above.body is call else call
+    match file.parent(whole):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value) if value is whole:
             names = {part.value for part in joined(call) if isinstance(part, cst.Name)}
             return target if target.value in names else None
     return None
@@ -99,8 +102,20 @@ def first_piece(statement: cst.CSTNode, name: cst.Name, file: File) -> bool:
     for _, above in file.context.ancestors(statement):
         if isinstance(above, cst.If):
             test = file.text_of(above.test)
-            return name.value in re.findall(r"\w+", test) or "== 0" in test
+            return name.value in re.findall(r"\w+", test) or "== 0" in test or lowers(above, file)
     return False
+
+
+def lowers(branch: cst.If, file: File) -> bool:
+    """Whether a branch is taken once: under a flag that it puts down itself, `if first: first = False`."""
+    return any(
+        isinstance(target.target, cst.Name)
+        and file.same(target.target, branch.test)
+        and isinstance(assign.value, cst.Name)
+        and assign.value.value == "False"
+        for assign in file.tree.of_type(cst.Assign, branch.body)
+        for target in assign.targets
+    )
 
 
 def looked_at(name: cst.Name, call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
@@ -112,7 +127,8 @@ def looked_at(name: cst.Name, call: cst.Call, loop: cst.CSTNode, file: File) -> 
         asks = isinstance(above, cst.Comparison) and all(
             isinstance(part.operator, cst.Is | cst.IsNot) for part in above.comparisons
         )
-        if not asks:
+        sized = isinstance(above, cst.Attribute) and above.attr.value in ("size", "numel", "shape")
+        if not asks and not (sized and any(isinstance(one, cst.IfExp) for _, one in file.context.ancestors(other))):
             return True
     return isinstance(loop, cst.While) and name.value in {one.value for one in file.names_in(loop.test)}
 
@@ -121,6 +137,8 @@ def fix(call: cst.Call, name: cst.Name, loop: cst.CSTNode, file: File) -> Fix | 
     """Collect the pieces in a list and join them once, where an empty start and the end of the loop are in sight."""
     block = file.parent(loop)
     if not isinstance(block, cst.IndentedBlock | cst.Module) or not isinstance(loop, cst.For) or loop.orelse:
+        return None
+    if not isinstance(file.parent(call), cst.Assign):
         return None
     at = list(block.body).index(loop)
     statement, parts = file.context.statement(call), joined(call)

@@ -8,36 +8,60 @@ import libcst as cst
 from smellcheck import File, Fix, Smell, rule
 
 # How many are kept: a small number in the source, or a name that says that they are the few best.
-_FEW = re.compile(r"(^|[._])(top_?k\w*|k|top_?n|n_?best|num_?beams?|beam_?(size|width))$", re.I)
+_FEW = re.compile(
+    r"(^|[._])(top_?k\w*|k|top_?n|n_?best|num_?beams?|beam_?(size|width)|n_?samples?|n_?neighbou?rs)$", re.I
+)
 _MANY = 100
+_ORDERS = ("True", "False")
+_PARTS = ("values", "indices")
 _FLAT = {"flatten", "ravel"}
 
 
-@rule(imports="torch", methods="sort argsort", words="descending", practice="refactoring", level="info")
+@rule(imports="torch", methods="sort argsort", practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in ("sort", "argsort"):
         return
-    descending = file.argument(call, "descending")
-    if descending is None or not isinstance(descending.value, cst.Name) or descending.value.value != "True":
-        return
     function = file.name(call.func) in ("torch.sort", "torch.argsort")
-    given = call.args[0].value if function else call.func.value
-    part, node = which(call, call.func.attr.value, file)
-    cut = file.parent(node)
-    if part is None or not isinstance(cut, cst.Subscript) or cut.value is not node or file.context.in_test(call):
+    given = call.args[0].value if function and call.args else call.func.value
+    order = file.argument(call, "descending")
+    if (file.name(call.func) and not function) or (order is not None and file.text_of(order.value) not in _ORDERS):
         return
     dim = file.argument(call, "dim", position=int(function))
-    along, count = "-1" if dim is None else file.text_of(dim.value), few(cut, file)
-    if count is None or not is_along(cut, along, given):
+    along = "-1" if dim is None else file.text_of(dim.value)
+    read = cuts(call, call.func.attr.value, file)
+    counts = [few(cut, file) for _, cut in read]
+    if not read or None in counts or not all(is_along(cut, along, given, file) for _, cut in read):
         return
+    # Arrays have both methods too, but no `dim` and nothing descending.
+    tensor = function or order is not None or any(arg.keyword and arg.keyword.value == "dim" for arg in call.args)
+    if file.context.in_test(call) or not (tensor or file.values.kind(given) in ("tensor", "output")):
+        return
+    count = max((str(one) for one in counts), key=lambda one: (len(one), one))
     message = f"all entries are sorted, of which the first {count} are read"
+    part, cut = read[0]
     axis = "" if dim is None else f", dim={along}"
+    axis += "" if order is not None and file.text_of(order.value) == "True" else ", largest=False"
     owner = "torch.topk({}, " if function else "{}.topk("
     if function:
         spelled = file.names.local_name("torch.topk", call)
         owner = f"{spelled}({{}}, " if spelled else ""
     text = f"{owner.format(file.text_of(given))}{count}{axis}).{part}"
-    yield Smell(call, message, Fix.suggestion("Use `topk`", file.replace(cut, text)) if owner else None)
+    alone = file.context.within(call, cut)
+    yield Smell(call, message, Fix.suggestion("Use `topk`", file.replace(cut, text)) if owner and alone else None)
+
+
+def cuts(call: cst.Call, name: str, file: File) -> list[tuple[str, cst.Subscript]]:
+    """What is taken of a sort's values or places, in the same expression or by their names; nothing when all is."""
+    match file.parent(call):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements))]) if name == "sort":
+            names = [one.value for one in elements if isinstance(one.value, cst.Name)]
+            uses = [(part, use) for part, one in zip(_PARTS, names, strict=False) for use in file.uses(one)]
+        case _:
+            part, node = which(call, name, file)
+            uses = [(part, node)] if part is not None else []
+    found = [(part, file.parent(use), use) for part, use in uses]
+    taken = [(part, cut) for part, cut, use in found if isinstance(cut, cst.Subscript) and cut.value is use]
+    return taken if len(taken) == len(uses) else []
 
 
 def which(call: cst.Call, name: str, file: File) -> tuple[str | None, cst.CSTNode]:
@@ -55,7 +79,7 @@ def which(call: cst.Call, name: str, file: File) -> tuple[str | None, cst.CSTNod
 def few(cut: cst.Subscript, file: File) -> str | None:
     """How many of the first entries the last index of a subscript keeps, where it surely is a few."""
     match cut.slice[-1].slice:
-        case cst.Slice(lower=None, upper=cst.BaseExpression() as upper, step=None):
+        case cst.Slice(lower=None | cst.Integer(), upper=cst.BaseExpression() as upper, step=None):
             if isinstance(upper, cst.Integer):
                 return upper.value if upper.evaluated_value <= _MANY else None
             if isinstance(upper, cst.Name | cst.Attribute) and _FEW.search(file.text_of(upper)):
@@ -63,7 +87,7 @@ def few(cut: cst.Subscript, file: File) -> str | None:
     return None
 
 
-def is_along(cut: cst.Subscript, dim: str, given: cst.BaseExpression) -> bool:
+def is_along(cut: cst.Subscript, dim: str, given: cst.BaseExpression, file: File) -> bool:
     """Whether entries are kept along the dimension that is sorted, all others whole."""
     before = [element.slice for element in cut.slice[:-1]]
     if len(before) == 1 and isinstance(before[0], cst.Index) and isinstance(before[0].value, cst.Ellipsis):
@@ -73,7 +97,7 @@ def is_along(cut: cst.Subscript, dim: str, given: cst.BaseExpression) -> bool:
     if dim == str(len(before)):
         return True
     # Of a matrix, the last dimension is the second; what is flat has no other than the first.
-    return dim == "-1" and (len(before) == 1 or is_flat(given))
+    return dim == "-1" and (len(before) == 1 or is_flat(given) or file.ranks.of(given) == len(before) + 1)
 
 
 def is_flat(node: cst.BaseExpression) -> bool:

@@ -426,3 +426,35 @@ def test_every_answer_is_given_again_alike(write: Write) -> None:
     assert {question.partition(" ")[0] for question, _ in view.asked} >= {"summary", "package", "module", "callers"}
     again = Project()
     assert [(question, again.answer(question, view.path)) for question, _ in view.asked] == list(view.asked)
+
+
+BUILDER = """
+    from torch import nn
+
+    def build_model(width):
+        return nn.DataParallel(nn.Linear(width, 2))
+"""
+TRAINS = """
+    from models import build_model
+
+    def train(loader, criterion):
+        model = build_model(8)
+        for x, y in loader:
+            criterion(model(x), y).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({"train.py": TRAINS}, ["data-parallel"]),
+        ({"train.py": "from models import build_model\n\nprint(build_model(8))\n"}, []),
+        ({"train.py": TRAINS, "many.py": "def wrap(m):\n    return DistributedDataParallel(m)\n"}, []),
+    ],
+)
+def test_a_model_is_wrapped_where_it_is_built(others: dict[str, str], expected: list[str], write: Write) -> None:
+    root = write({"models.py": BUILDER, **others})
+    rules = [rule for rule in plugins.rules() if rule.name == "data-parallel"]
+    path = root / "models.py"
+    checked = check(path.read_text(), rules, "models.py", project=Project().view(path))
+    assert [finding.rule for finding in checked.findings] == expected
