@@ -9,6 +9,8 @@ from smellcheck import File, Fix, Smell, rule
 
 _FLUSHES = ("torch.cuda.empty_cache", "torch.mps.empty_cache", "torch.xpu.empty_cache", "gc.collect")
 _STEPS = re.compile(r"^(forward|(training|validation|test|predict|train|eval)_step)$")
+# Behind the `else` of these, there is something to do, as there is in most steps.
+_NOTHING = re.compile(r"== *0$|^not |is None$")
 # What comes and goes is a model, not a batch.
 _LOADS = re.compile(r"from_pretrained\(|load_state_dict\(|torch\.load\(|load_model\(|\.to\(['\"]cpu['\"]\)|offload")
 
@@ -74,7 +76,8 @@ def guarded(call: cst.Call, around: cst.CSTNode, file: File) -> bool:
         if above is around:
             return False
         if isinstance(above, cst.If) and child is not above.test and not always(above.test, file):
-            return True
+            if child is not above.orelse or not _NOTHING.search(file.text_of(above.test)):
+                return True
     return False
 
 

@@ -65,6 +65,8 @@ def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many
             return True
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype" | "reshape" | "flatten"))):
             return has_several(inner, file, one=one)
+        case cst.Call(func=func) if file.name(func) in ("numpy.eye", "numpy.identity"):
+            return True
         case cst.Call(func=func, args=[cst.Arg(value=inner), *_]):
             return not (file.name(func) or "").startswith("math.") and has_several(inner, file, one=one)
         case cst.Name():

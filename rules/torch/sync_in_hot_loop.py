@@ -15,7 +15,7 @@ _MANY = 3
 _MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
 
 
-@rule(imports="torch", methods="item numpy backward manual_backward", words="for while", practice="hardware")
+@rule(imports="torch", methods="item cpu numpy backward manual_backward", words="for while", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.context.in_test(call):
         return
@@ -23,6 +23,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if call.func.attr.value == "numpy":
         yield from gradients(call, file)
+        return
+    if call.func.attr.value == "cpu":
+        yield from tally(call, file)
         return
     if file.steps.sent(call) is not None:
         yield from step(call, file)
@@ -198,8 +201,11 @@ def tally(call: cst.Call, file: File) -> Iterator[Smell]:
 def figure(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
     """Whether a call reads one number that is only added up or reported, in every turn of a loop."""
     match call:
-        case cst.Call(func=cst.Attribute(attr=cst.Name("item")), args=[]):
-            reads = file.readbacks
+        case cst.Call(func=cst.Attribute(attr=cst.Name("item" | "cpu" as method)), args=[]):
+            reads, above = file.readbacks, file.parent(call)
+            # What is brought to the host whole is gathered there, or it is reduced first for no more than a number.
+            if method == "cpu" and not (isinstance(above, cst.Attribute) and above.attr.value in ("sum", "mean")):
+                return False
             return not reads.seldom(call, loop) and reads.reported(call) and reads.waits(call)
     return False
 

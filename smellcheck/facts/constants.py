@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Names are followed so far.
 _DEEPEST = 3
-_PURE = ("math.", "numpy.array", "numpy.sqrt", "numpy.log", "numpy.pi", "numpy.asarray")
+_PURE = ("math.", "numpy.array", "numpy.eye", "numpy.identity", "numpy.sqrt", "numpy.log", "numpy.pi", "numpy.asarray")
 _BUILT_IN = frozenset({"list", "tuple", "float", "int", "range"})
 #: What changes a list in its place.
 _CHANGES = frozenset({"append", "extend", "insert", "pop", "remove", "sort", "reverse", "clear"})
