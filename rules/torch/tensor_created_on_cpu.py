@@ -17,6 +17,7 @@ _FIRST = re.compile(
     r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
 )
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
+_LIST = "a list of known numbers"
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
 # What else has a device, and is given to what runs once.
@@ -43,7 +44,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     ):
         return
     factory = filler(made, file) or file.text_of(made.func)
-    message = f"`{factory}` fills memory of the CPU, and the copy to the device waits for it"
+    named = factory if factory == _LIST else f"`{factory}`"
+    message = f"{named} fills memory of the CPU, and the copy to the device waits for it"
     seldom = file.readbacks.seldom(made)
     # What another statement moves, or NumPy makes, takes more than an argument.
     whole = file.context.within(made, moved) and factory == file.text_of(made.func)
@@ -82,7 +84,7 @@ def filling(array: cst.CSTNode | None, file: File) -> str | None:
         case (
             cst.Call(func=cst.Name("range")) | cst.BinaryOperation(left=cst.List(elements=[_]), operator=cst.Multiply())
         ):
-            return "a list"
+            return _LIST
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype"))):
             return filling(inner, file)
         case cst.Call(func=func) if file.name(func) in _FILLERS:

@@ -36,7 +36,7 @@ class Reach:
 
     def abandoned(self, function: cst.FunctionDef) -> bool:
         """Whether a function at module level is surely run by nobody: bound anew before anything reads its name, or
-        in a script that no module of the project imports, where its name is read by nothing that runs.
+        in a script of which no module of the project takes it, where its name is read by nothing that runs.
         """
         if function not in self._abandoned:
             self._abandoned[function] = False  # what only calls itself in circles is read by what may run
@@ -50,9 +50,9 @@ class Reach:
             return False
         if self._replaced(function):
             return True
-        if not self._is_script or file.matches(_BY_NAME):
-            return False
         name = function.name.value
+        if not self._is_script or self._taken(name) or file.matches(_BY_NAME):
+            return False
         return not any(self._reads(mention, function) for mention in file.tree.named(name, module))
 
     def _reads(self, mention: cst.Name, function: cst.FunctionDef) -> bool:
@@ -84,13 +84,34 @@ class Reach:
 
     @cached_property
     def _is_script(self) -> bool:
-        """Whether the file is run, and surely imported by no other module of its project."""
-        file = self._file
-        if file.project is None or not any(self._starts(statement) for statement in file.module.body):
-            return False
-        stem = os.path.splitext(os.path.basename(file.path))[0]
-        importers = file.project.importing(stem)
-        return importers is not None and not [path for path in importers if path != file.project.path]
+        """Whether the file is run itself."""
+        return any(self._starts(statement) for statement in self._file.module.body)
+
+    def _taken(self, name: str) -> bool:
+        """Whether another module of the project may take a function of this file."""
+        project = self._file.project
+        if project is None:
+            return True
+        importers = project.importing(os.path.splitext(os.path.basename(project.path))[0])
+        return importers is None or any(self._takes(path, name) for path in importers if path != project.path)
+
+    def _takes(self, importer: str, name: str) -> bool:
+        """Whether a module that imports one of this file's name may take a function of this file."""
+        project = self._file.project
+        assert project is not None
+        stem = os.path.splitext(os.path.basename(project.path))[0]
+        summary = project.summary(importer)
+        whole = (*summary.imports.values(), *(f"{star}.*" for star in summary.stars)) if summary is not None else ()
+        taken = [parts for parts in (each.split(".") for each in whole) if stem in parts]
+        for parts in taken:
+            end = len(parts) - parts[::-1].index(stem)
+            if parts[end : end + 1] in ([], ["*"], [name]) and project.module(".".join(parts[:end]), importer) in (
+                project.path,
+                None,
+            ):
+                return True
+        # What no statement at the top says is imported further in.
+        return not taken
 
     def _starts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement at module level is what only a script has: its entry, or the reading of arguments."""

@@ -3,7 +3,8 @@
     smellcheck PROJECTS --output-format json > run.json
     python tests/corpus/score.py run.json tests/corpus/recall_torch.tsv [...]
 
-`PROJECTS` holds one folder a project, `owner__name`; paths in the run are relative to it.
+`PROJECTS` holds one folder a project, `owner__name`; paths in the run are relative to it. A label's line may name the
+places of one waste that a finding may stand at: `192/197`.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ def main(arguments: list[str]) -> int:
     hits, smells = Counter[str](), Counter[str]()
     for row in (row for table in arguments[1:] for row in labelled(Path(table))):
         path = f"{row['project'].replace('/', '__')}/{row['path']}"
+        lines = [int(line) for line in row["line"].split("/")]
         accepted = same_waste(row["rule"]) if row["verdict"] == "smell" else {row["rule"]}
         hit = any(
-            where.endswith(path) and rule in accepted and first <= int(row["line"]) <= last
+            where.endswith(path) and rule in accepted and any(first <= line <= last for line in lines)
             for where, first, last, rule in places
         )
         if row["verdict"] == "smell":

@@ -52,8 +52,26 @@ def test_functions_that_a_script_never_reads(text: str, expected: list[bool], tm
     assert earnest(text, tmp_path) == expected
 
 
-def test_what_another_module_imports_may_run(tmp_path: Path) -> None:
-    assert earnest(SCRIPT, tmp_path, other="from script import evaluate\n") == [True, True]
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ("from script import evaluate\n", True),
+        ("from script import evaluate as test\n", True),
+        ("from .script import *\n", True),
+        ("import script\n", True),
+        ("def main():\n    from script import evaluate\n", True),
+        # Nobody knows which module that is.
+        ("from project.script import evaluate\n", True),
+        ("from script import train\n", False),
+        # Another module of that name.
+        ("from more.script import evaluate\n", False),
+        ("import scripts\n", False),
+    ],
+)
+def test_what_another_module_imports_may_run(other: str, expected: bool, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "script.py").write_text(SCRIPT)
+    assert earnest(SCRIPT, tmp_path, other=other) == [True, expected]
 
 
 def test_without_a_project_nobody_knows_who_imports() -> None:
