@@ -26,7 +26,7 @@ _NO_TENSOR = re.compile(
 )
 
 
-@rule(imports="torch", words="to cuda", calls=_EXACT + _OTHERS + _FROM_NUMPY, practice="hardware")
+@rule(imports="torch", words="to cuda", calls=_EXACT + _OTHERS + _FROM_NUMPY, practice="hardware", level="info")
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
     if file.name(made.func) in _FROM_NUMPY and filler(made, file) is None:
         return
@@ -38,6 +38,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
         return
+    if file.readbacks.seldom(made):
+        return
     if any(
         isinstance(above, cst.If) and _FIRST.search(file.text_of(above.test))
         for _, above in file.context.ancestors(made)
@@ -46,11 +48,10 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     factory = filler(made, file) or file.text_of(made.func)
     named = factory if factory == _LIST else f"`{factory}`"
     message = f"{named} fills memory of the CPU, and the copy to the device waits for it"
-    seldom = file.readbacks.seldom(made)
     # What another statement moves, or NumPy makes, takes more than an argument.
     whole = file.context.within(made, moved) and factory == file.text_of(made.func)
     if not whole or (isinstance(moved.func, cst.Attribute) and moved.func.attr.value == "type_as"):
-        yield Smell(made, message, level="info" if seldom else None)
+        yield Smell(made, message)
         return
     edits = (
         file.add_argument(made, f"device={where(moved, file)}"),
@@ -58,7 +59,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     )
     safe = file.name(made.func) in _EXACT and not file.argument(made, "requires_grad") and counts(made)
     fix = (Fix.safe if safe else Fix.unsafe)("Make the tensor on its device", *edits)
-    yield Smell(made, message, fix, level="info" if seldom else None)
+    yield Smell(made, message, fix)
 
 
 def filler(made: cst.Call, file: File) -> str | None:
