@@ -18,7 +18,7 @@ _DECIDED = {"device", "out", "requires_grad", "pin_memory"}
 _USUAL = re.compile(r"cuda|is_available|training|device|gpu", re.I)
 
 
-@rule(imports="torch", methods=" ".join(sorted({*_OF_DATA, *_LEGACY, *_FACTORIES})), practice="hardware")
+@rule(imports="torch", methods=" ".join(sorted({*_OF_DATA, *_LEGACY, *_FACTORIES})), practice="hardware", level="info")
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
     last = made.func.attr.value if isinstance(made.func, cst.Attribute) else file.text_of(made.func)
     data = given(made, last, file)
@@ -36,7 +36,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         yield from computed(made, steps, file)
     elif not has_several(data, file, many=last in ("as_tensor", "from_numpy")):
         message = "one number is copied to the device in every pass, and the host waits for it"
-        yield Smell(made, message, filled(made, data, last, steps, file), level="info")
+        yield Smell(made, message, filled(made, data, last, steps, file))
     else:
         message = "the same numbers are copied to the device in every pass, and the host waits for them"
         yield Smell(made, message, buffered(made, steps, file))

@@ -48,10 +48,13 @@ def seen(call: cst.Call, name: str | None, file: File) -> Iterator[Smell]:
         array = call.args[0].value
         wide = file.dtypes.float64_array(array) or (file.dtypes.from_frame(array) and narrowed_late(call, file))
         if wide and reaches(call, file, moved=True):
+            late = narrowed_late(call, file)
+            cost = "twice the bytes to copy" if late else "twice the bytes and a fraction of the speed"
             yield Smell(
                 call,
-                "this tensor takes over NumPy's 64-bit floats, twice the bytes and a fraction of the speed",
+                f"this tensor takes over NumPy's 64-bit floats, {cost}",
                 leak_fix(call, array, name, file),
+                level="info" if late else None,
             )
     elif name is not None and _FACTORIES.match(name):
         dtype = file.argument(call, "dtype")
