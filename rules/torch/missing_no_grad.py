@@ -48,8 +48,8 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
 
 
 def seldom(call: cst.Call, file: File) -> bool:
-    """Whether a single forward is all: of a script from top to bottom, or of a training loop every so many steps."""
-    if file.context.function(call) is None and not file.context.loops(call):
+    """Whether a single forward is all: of a run of a script, or of a training loop every so many steps."""
+    if file.hot.runs_once(call):
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):

@@ -51,7 +51,7 @@ class Reach:
         if self._replaced(function):
             return True
         name = function.name.value
-        if not self._is_script or self._taken(name) or file.matches(_BY_NAME):
+        if not self._is_script or self.taken(name) or file.matches(_BY_NAME):
             return False
         return not any(self._reads(mention, function) for mention in file.tree.named(name, module))
 
@@ -87,7 +87,7 @@ class Reach:
         """Whether the file is run itself."""
         return any(self._starts(statement) for statement in self._file.module.body)
 
-    def _taken(self, name: str) -> bool:
+    def taken(self, name: str) -> bool:
         """Whether another module of the project may take a function of this file."""
         project = self._file.project
         if project is None:
