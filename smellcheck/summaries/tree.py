@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_LEAVES = frozenset({ast.Name, ast.Constant})
 _INNER = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda})
 _PLAIN = frozenset({
     "ctx", "id", "attr", "op", "ops", "kind", "type_comment", "type_ignores", "annotation", "returns", "name", "names",
@@ -33,12 +34,15 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """What stands in some statements, bodies of nested functions and classes left out."""
+    """What stands in some statements, names and constants and bodies of nested functions and classes left out."""
     todo = list(body)
     while todo:
         node = todo.pop()
+        kind = type(node)
+        if kind in _LEAVES:
+            continue
         yield node
-        if type(node) not in _INNER:
+        if kind not in _INNER:
             todo += children(node)
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from dataclasses import replace
+from functools import lru_cache
 
 from ..facts.modes import NEEDS_GRAPH, NEEDS_GRAPH_NAMES, NEUTRAL, OFF, ON, SWITCH
 from .given import Expressions
@@ -24,8 +25,8 @@ _CHANGING = frozenset({"append", "extend", "insert", "update", "clear", "pop", "
 _FOREIGN = frozenset({*sys.stdlib_module_names, "torch", "numpy", "pandas", "tqdm", "torchvision", "matplotlib"})
 #: The nodes that the walk takes note of.
 _TELLING = frozenset({
-    ast.With, ast.AsyncWith, ast.FunctionDef, ast.Yield, ast.Attribute, ast.Name, ast.keyword, ast.Call, ast.For,
-    ast.Assign, ast.AugAssign, ast.Delete,
+    ast.With, ast.AsyncWith, ast.FunctionDef, ast.Yield, ast.keyword, ast.Call, ast.For, ast.Assign, ast.AugAssign,
+    ast.Delete,
 })  # fmt: skip
 _BLOCKS = (ast.With, ast.AsyncWith)
 
@@ -79,11 +80,18 @@ class Work:
         todo: list[tuple[ast.AST, str]] = [(statement, "") for statement in reversed(self._body)]
         while todo:
             node, mode = todo.pop()
-            if type(node) in _TELLING:
-                mode, below = self._look(node, mode)
-            else:
-                below = children(node)
-            todo += [(child, mode) for child in reversed(below)]
+            # Names, constants and attributes are two thirds of a tree, and go the short way.
+            if isinstance(node, ast.Name):
+                self._note(node.id)
+            elif isinstance(node, ast.Attribute):
+                self._attribute(node)
+                todo.append((node.value, mode))
+            elif not isinstance(node, ast.Constant):
+                if type(node) in _TELLING:
+                    mode, below = self._look(node, mode)
+                else:
+                    below = children(node)
+                todo += [(child, mode) for child in reversed(below)]
         return replace(
             made,
             whole=self._whole(),
@@ -114,10 +122,8 @@ class Work:
                 return mode, [*body]
             case ast.Yield():
                 self._yields.add(mode)
-            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.keyword(arg=str(name)):
+            case ast.keyword(arg=str(name)):
                 self._note(name)
-                if isinstance(node, ast.Attribute) and name == "grad" and self._spelling.of(node, self._local) is None:
-                    self._flags.add("trains")
             case ast.Call():
                 self._called(node, mode)
             case ast.For(target=ast.Name(id=target), iter=iterable):
@@ -129,8 +135,13 @@ class Work:
         return mode, children(node)
 
     def _note(self, name: str) -> None:
-        if _WORDS.search(name):
+        if _has_word(name):
             self._words.add(name)
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        self._note(node.attr)
+        if node.attr == "grad" and self._spelling.of(node, self._local) is None:
+            self._flags.add("trains")
 
     def _called(self, node: ast.Call, mode: str) -> None:
         full = self._spelling.of(node.func, self._local)
@@ -227,6 +238,12 @@ class Work:
                     return True
             todo += ((child, mode) for child in children(node))
         return False
+
+
+@lru_cache(maxsize=1 << 16)
+def _has_word(name: str) -> bool:
+    """Whether a name is one of those that say something of gradients."""
+    return _WORDS.search(name) is not None
 
 
 def _walked(node: ast.expr) -> str | None:
