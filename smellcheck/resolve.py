@@ -36,6 +36,9 @@ def resolve(file: File, smells: list[tuple[Rule, Smell]], problems: list[Problem
 
     A fix whose edits overlap is a bug of its rule: it is left out and added to `problems`.
     """
+    # A rule that comes by a place on several ways tells of it once.
+    smells = list({(rule.name, smell.node, smell.message): (rule, smell) for rule, smell in reversed(smells)}.values())
+    smells.reverse()
     wanted: set[cst.CSTNode] = set()
     for _, smell in smells:
         wanted.add(smell.node)

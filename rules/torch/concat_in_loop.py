@@ -22,8 +22,9 @@ _FEW = re.compile(
     r"head|layer|class|output|level|scale|stage|block|band|channel|component|fold|split|dim|gpu|device", re.I
 )
 _LEVELS = re.compile(r"level|scale|pyramid|stage|heads|layers", re.I)
-# Beside the pass of a model for each token, or a whole generation for each piece, a copy of tokens is nothing.
-_DECODES = re.compile(r"\.(multinomial|generate|inference)\(")
+# Beside the pass of a model for each token, a whole generation for each piece, or a step of a simulation and of the
+# policy that it takes, a copy is nothing.
+_DECODES = re.compile(r"\.(multinomial|generate|inference)\(|\benv\w*\.step\(")
 _OF_DATA = {"batch", "chunk", "stream"}
 _KINDS = {*_OF_DATA, "sample", "unknown"}
 
@@ -47,12 +48,12 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         f"all of `{name.value}` is copied again for each piece that is added to it",
         fix(call, name, loop.node, file),
         # How many pieces another loop adds, and how small ones, nothing here says.
-        level=None if loop.kind in _OF_DATA else "info",
+        level=None if isinstance(loop.node, cst.For) and loop.kind in _OF_DATA else "info",
     )
 
 
 def decodes(loop: cst.For | cst.While, file: File) -> bool:
-    """Whether a turn of the loop asks a model for the next token, or for all of them."""
+    """Whether a turn of the loop asks a model for the next token or for all of them, or steps a simulation."""
     return file.matches(_DECODES) and bool(_DECODES.search(file.text_of(loop.body)))
 
 

@@ -23,9 +23,15 @@ _TIMED = re.compile(r"perf_counter|time\.time\(|Event\(|timeit|synchronize\(")
 
 @rule(imports="torch transformers timm .cuda() .backward()", practice="refactoring")
 def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
+    named: dict[str, list[cst.Call]] = {}
+    for call in file.calls.own_calls(body):
+        if call.args and isinstance(call.func, cst.Name | cst.Attribute):
+            last = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+            named.setdefault(last.value, []).append(call)
     seen: dict[str, list[cst.Call]] = {}
-    for call in file.inference.forwards(body):
-        if call.args and not file.context.in_test(call):
+    # What a thing is may be asked of the whole project: first, whether it is called twice at all.
+    for call in (call for calls in named.values() if len(calls) > 1 for call in calls):
+        if file.inference.is_forward(call) and not file.context.in_test(call):
             seen.setdefault(file.text_of(call), []).append(call)
     for text, calls in seen.items():
         calls.sort(key=lambda call: file.tree.order[call])

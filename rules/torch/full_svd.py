@@ -25,7 +25,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if any(arg.keyword is not None and arg.keyword.value in ("compute_uv", "UPLO", "out") for arg in call.args):
         return
     message = f"`{file.text_of(call.func)}` computes vectors beside the values, which nobody reads"
-    yield Smell(call, message, fix(call, taken, better, file))
+    yield Smell(call, message, fix(call, taken, better, file), level="info" if file.readbacks.seldom(call) else None)
 
 
 def values(call: cst.Call, place: int, attribute: str, file: File) -> cst.CSTNode | None:

@@ -51,11 +51,10 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         return
     if on_the_host(tensor, file):
         return
-    often = file.hot.runs_often(loop)
     if is_parameters(tensor):
         function = file.context.function(loop)
         dead = function is not None and function.name.value.startswith("_") and not file.calls.passing(function)
-        if (often or ".grad" in file.text_of(loop)) and not dead:
+        if (file.hot.runs_often(loop) or ".grad" in file.text_of(loop)) and not dead:
             yield Smell(call, "the device is waited for once a parameter: stack the figures and read one")
         return
     name = file.text_of(tensor)
@@ -63,7 +62,7 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         call,
         f"`{name}` is read one number at a time, with a wait for the device each: `tolist()` reads all at once",
         listed(call, tensor, loop, file),
-        level=None if often else "info",
+        level="info",
     )
 
 

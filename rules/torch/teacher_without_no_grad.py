@@ -86,7 +86,9 @@ def untrained(
                 return False
         elif any(covers(owner, key) for owner in owners):
             return False
-    if re.search(rf"\b{re.escape(last)}\.\w*(optim|opt)\w*\.(step|zero_grad)\(", file.text) or in_use(last, file):
+    named = re.escape(last)
+    stepped = rf"\b{named}\.\w*opt\w*\.(step|zero_grad)\(|\b\w*opt\w*(\.{named}|\[.{named}.\])\.(step|zero_grad)\("
+    if re.search(stepped, file.text) or in_use(last, file):
         return False
     if follows(last, file):
         return True
@@ -173,9 +175,16 @@ def means(node: cst.BaseExpression, last: str, at: cst.CSTNode, file: File) -> b
     if last_name(node) == last:
         return True
     function = file.context.function(at)
-    if function is None or not isinstance(node, cst.Name):
+    bound = file.scopes.reaching(node) if isinstance(node, cst.Name) else []
+    if function is None or [one.kind for one in bound] != ["parameter"]:
         return False
-    return any(last_name(arg.value) == last for call in file.calls.passing(function) for arg in call.args)
+    for call in file.calls.passing(function):
+        passed = file.calls.argument_of(call, function, bound[0])
+        # `follow(nets.generator, means.generator)`: which of the two is meant, the name does not tell.
+        alike = [arg for arg in call.args if last_name(arg.value) == last]
+        if isinstance(passed, cst.BaseExpression) and last_name(passed) == last and len(alike) == 1:
+            return True
+    return False
 
 
 def last_name(node: cst.BaseExpression) -> str:

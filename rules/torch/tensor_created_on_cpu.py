@@ -16,6 +16,8 @@ _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "
 _FIRST = re.compile(
     r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
 )
+#: Assignments are followed so far.
+_DEEPEST = 3
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
 _LIST = "a list of known numbers"
 # Either says where the tensor is made, or what shall happen to it there.
@@ -38,7 +40,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
         return
-    if file.readbacks.seldom(made):
+    if file.readbacks.seldom(made) or (moved.args and on_the_host(moved.args[0].value, file)):
         return
     if any(
         isinstance(above, cst.If) and _FIRST.search(file.text_of(above.test))
@@ -140,6 +142,23 @@ def where(moved: cst.Call, file: File) -> str:
             given = [arg for arg in moved.args if arg.keyword is None or arg.keyword.value == "device"]
             return file.text_of(given[0].value) if given else '"cuda"'
     return file.text_of(moved.args[0].value)
+
+
+def on_the_host(device: cst.BaseExpression, file: File, depth: int = 0) -> bool:
+    """Whether a device is that of a tensor which a loop gave, cast at most: what loaders give is on the CPU."""
+    tensor = device.value if isinstance(device, cst.Attribute) and device.attr.value == "device" else device
+    if not isinstance(tensor, cst.Name) or depth > _DEEPEST or (tensor is device and not depth):
+        return False
+    reaching = file.scopes.reaching(tensor)
+    for one in reaching:
+        value = one.value if one.kind == "assign" and not one.path else None
+        while (
+            isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute) and is_cast(value, value.func, file)
+        ):
+            value = value.func.value
+        if one.kind != "for" and not (isinstance(value, cst.Name) and on_the_host(value, file, depth + 1)):
+            return False
+    return bool(reaching)
 
 
 def follows_input(moved: cst.Call, file: File) -> bool:

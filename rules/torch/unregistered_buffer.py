@@ -15,7 +15,13 @@ _OF_DATA = tuple(
 _USUAL = re.compile(r"cuda|is_available|training|device|gpu", re.I)
 
 
-@rule(imports="torch", words=("self", "to cuda type_as"), calls=_FACTORIES + _OF_DATA, practice="hardware")
+@rule(
+    imports="torch",
+    words=("self", "to cuda type_as"),
+    calls=_FACTORIES + _OF_DATA,
+    practice="hardware",
+    level="info",
+)
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
     init = file.context.function(made)
     if init is None or init.name.value != "__init__" or file.context.in_test(made):

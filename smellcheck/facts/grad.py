@@ -180,8 +180,14 @@ class Grad:
                 yield from self._reaching(caller, (function, *seen))
 
     def _switched(self, function: cst.FunctionDef | None) -> bool:
-        """Whether a bare `set_grad_enabled(...)` statement stands in the function, or at module level."""
-        return function in self._switches or None in self._switches
+        """Whether a bare `set_grad_enabled(...)` statement stands in the function, where its object is made, or at
+        module level.
+        """
+        if not self._switches:
+            return False
+        owner = self._file.calls.class_of(function) if function is not None else None
+        made = self._file.calls.method(owner, "__init__") if owner is not None else None
+        return not self._switches.isdisjoint({function, made, None})
 
     @cached_property
     def _switches(self) -> set[cst.FunctionDef | None]:

@@ -49,9 +49,11 @@ class Inference:
 
     def forwards(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The calls of sure modules that stand directly in a function, a statement or the module."""
-        for call in self._file.calls.own_calls(body):
-            if not self._is_plain(call) and self._file.values.is_module(self.called_on(call)):
-                yield call
+        return (call for call in self._file.calls.own_calls(body) if self.is_forward(call))
+
+    def is_forward(self, call: cst.Call) -> bool:
+        """Whether a call surely runs a module."""
+        return not self._is_plain(call) and self._file.values.is_module(self.called_on(call))
 
     def passes(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The forwards there, and the calls of methods that run the layers of a module: `policy.sample(state)`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..file import File
 
 _TEST_PATH = re.compile(
-    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling)/"
+    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
     r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
     r"|onnx|onnx_export|export_onnx)\.py$",
     re.I,

@@ -72,6 +72,11 @@ def test_decorators(code: str, expected: str | None) -> None:
         ("def g():\n    torch.set_grad_enabled(False)\n    f(x)", None),
         ("torch.set_grad_enabled(False)\ndef g():\n    f(x)", None),
         ("def g():\n    torch.set_grad_enabled(False)\ndef h():\n    f(x)", "on"),
+        (
+            "class A:\n    def __init__(self):\n        torch.set_grad_enabled(False)\n    def g(self):\n        f(x)",
+            None,
+        ),
+        ("class A:\n    def h(self):\n        torch.set_grad_enabled(False)\n    def g(self):\n        f(x)", "on"),
     ],
 )
 def test_callers_and_switches(code: str, expected: str | None) -> None:
