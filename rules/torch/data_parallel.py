@@ -14,7 +14,7 @@ _OFFERED = re.compile(r"DDP|DistributedDataParallel|torch\.distributed|local_ran
 _BUILDS = re.compile(r"^_?(build|make|create|get|define|init|setup|prepare|wrap)_?\w*(model|net|generator|build)?")
 _INFERS = re.compile(r"(^|/|_)(tests?|eval\w*|infer\w*|demo|predict\w*|sampl\w*|generat\w*)(_\w+)?\.py$", re.I)
 
-_WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel", "torch.nn.parallel.data_parallel.DataParallel")
+_WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel")
 
 
 @rule(

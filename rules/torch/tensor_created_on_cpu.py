@@ -52,7 +52,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     message = f"{named} fills memory of the CPU, and the copy to the device waits for it"
     # What another statement moves, or NumPy makes, takes more than an argument.
     whole = file.context.within(made, moved) and factory == file.text_of(made.func)
-    if not whole or (isinstance(moved.func, cst.Attribute) and moved.func.attr.value == "type_as"):
+    if not whole or (isinstance(moved.func, cst.Attribute) and goes_along(moved, moved.func, file)):
         yield Smell(made, message)
         return
     edits = (
@@ -107,11 +107,23 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
             return (file.moves.right_after(made) if straight(current, file) else None), made
-        if file.moves.destination(call) is not None or (attribute.attr.value == "type_as" and len(call.args) == 1):
+        if file.moves.destination(call) is not None or goes_along(call, attribute, file):
             return call, current
         if not is_cast(call, attribute, file):
             return None, made
         current = call
+
+
+def goes_along(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
+    """Whether a method moves to where another tensor is, and makes the type the same: `x.type_as(y)`, `x.to(y)`."""
+    match call.args:
+        case [cst.Arg(value=other, keyword=None, star="")] if attribute.attr.value in ("type_as", "to"):
+            if attribute.attr.value == "type_as" or file.values.kind(other) in ("tensor", "output"):
+                return True
+            # Only a tensor is asked for its shape.
+            around = file.text_of(file.context.function(call) or file.context.statement(call))
+            return re.search(rf"\b{re.escape(file.text_of(other))}\.(shape|size\()", around) is not None
+    return False
 
 
 def is_cast(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
@@ -134,7 +146,7 @@ def straight(whole: cst.CSTNode, file: File) -> bool:
 def where(moved: cst.Call, file: File) -> str:
     """The device that a move names."""
     match moved.func:
-        case cst.Attribute(attr=cst.Name("type_as")):
+        case cst.Attribute() as method if goes_along(moved, method, file):
             return f"{file.text_of(moved.args[0].value)}.device"
         case cst.Attribute(attr=cst.Name("cpu")):
             return "cpu"

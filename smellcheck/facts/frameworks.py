@@ -21,6 +21,10 @@ _NOT_MODULES = re.compile(
     r"^torch\.nn\.(Parameter|Buffer|UninitializedParameter|UninitializedBuffer|functional\..*|init\..*|utils\..*"
     r"|parameter\..*|modules\.\w+)$|Weights$|Config$|_Weights\."
 )
+#: The modules of torch in which a class is written, beside the package that offers it.
+_WRITTEN_IN = re.compile(
+    r"^(torch\.(?:nn(?=\.modules)|nn\.parallel|utils\.data|optim))(\.modules)?(\.(?!lr_scheduler|swa_utils)[a-z_]\w*)?(?=\.[A-Z])"
+)
 _MODULE_FUNCTIONS = frozenset(
     {
         "timm.create_model",
@@ -42,6 +46,13 @@ _STATELESS = re.compile(
     r"|Softmax2?d?|Softmin|LogSoftmax|LogSigmoid|Sigmoid|Tanh\w*|Threshold|GLU|RReLU|\w*Pool\dd|\w*Pad\dd"
     r"|CosineSimilarity|PairwiseDistance|ChannelShuffle)$"
 )
+
+
+def offered(name: str) -> str:
+    """The name of a class of torch as most users write it: `torch.nn.Linear` for `torch.nn.modules.linear.Linear`."""
+    return _WRITTEN_IN.sub(r"\1", name) if name.startswith("torch.") else name
+
+
 #: Wrappers that give back what they are given, still a module.
 MODULE_WRAPPERS = frozenset(
     {

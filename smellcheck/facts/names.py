@@ -6,6 +6,7 @@ import re
 
 import libcst as cst
 
+from .frameworks import offered
 from .scopes import Definition, Scope, Scopes
 from .tree import Tree, dotted
 
@@ -48,7 +49,7 @@ class Names:
         if node not in self._qualified:
             scope = self._scopes.bound(root.value, self._scopes.around(root))
             full = None if scope is None else self._resolve(scope, root.value)
-            self._qualified[node] = None if full is None else ".".join([full, *(dotted(node) or ())[1:]])
+            self._qualified[node] = None if full is None else offered(".".join([full, *(dotted(node) or ())[1:]]))
         return self._qualified[node]
 
     def local_name(self, full: str, at: cst.CSTNode) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from ..facts.frameworks import offered
 from .tree import statements
 
 #: Marks a name of the module itself.
@@ -44,7 +45,7 @@ class Spelling:
         if parts is None or parts[0] in local:
             return None
         if parts[0] in self.imports:
-            return ".".join([self.imports[parts[0]], *parts[1:]])
+            return offered(".".join([self.imports[parts[0]], *parts[1:]]))
         return OWN + ".".join(parts) if parts[0] in self.own else None
 
 
