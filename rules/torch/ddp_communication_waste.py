@@ -7,7 +7,7 @@ import libcst as cst
 
 from smellcheck import File, Smell, rule
 
-_WRAPPERS = {"torch.nn.parallel.DistributedDataParallel", "torch.nn.parallel.distributed.DistributedDataParallel"}
+_WRAPPER = "torch.nn.parallel.DistributedDataParallel"
 # Who names one of these decides when processes talk to each other.
 _DECIDED = ("no_sync", "require_backward_grad_sync", "register_comm_hook", "accumulate(", "deepspeed", "accelerator")
 
@@ -27,12 +27,20 @@ def check(branch: cst.If, file: File) -> Iterator[Smell]:
     if not backward or any(file.steps.stepping(call) is not None and optimizes(call, file) for call in calls):
         return
     names = wrapped(file)
-    if any(file.text_of(call.func) in names for call in calls) and not any(reads(call) for call in calls):
+    if any(runs(call, names, file) for call in calls) and not any(reads(call) for call in calls):
         yield Smell(
             branch.test,
             f"every backward pass averages all gradients over the processes, and one in `{file.text_of(divisor)}` is "
             "followed by a step",
         )
+
+
+def runs(call: cst.Call, names: set[str], file: File) -> bool:
+    """Whether a call runs such a network, or is given it to run."""
+    if file.text_of(call.func) in names:
+        return True
+    step = isinstance(call.func, cst.Name) and call.func.value not in ("isinstance", "hasattr", "getattr", "len")
+    return step and any(file.text_of(arg.value) in names for arg in call.args)
 
 
 def reads(call: cst.Call) -> bool:
@@ -74,7 +82,7 @@ def wrapped(file: File) -> set[str]:
     """The names under which this file keeps networks that talk to other processes."""
     found = set()
     for call in file.calls.named(frozenset({"DistributedDataParallel", "DDP"})):
-        if file.name(call.func) in _WRAPPERS:
+        if file.name(call.func) == _WRAPPER:
             match file.parent(call):
                 case cst.Assign(targets=[cst.AssignTarget(target=target)]):
                     found.add(file.text_of(target))
