@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import ast
 
 _WORD = re.compile(r"\w+")
+_SIGNS = ("@",)
 _CODE = re.compile(r"^[ \t]*(?:async |def |class |for |while )", re.M)
 #: What a text that does anything must hold: a word that begins such code, or a bracket that opens behind anything but
 #: an operator, white space and comments aside. In a string or a comment it counts as well.
@@ -29,7 +30,8 @@ class Triggers:
     #: Pieces of text, one of which must occur: the frameworks that the rule is about. No more of a sieve than this
     #: is part of what the rule says; all else only saves time.
     imports: frozenset[str]
-    #: Groups of words; of each group one must occur. A word that begins with a star stands for every word that ends so.
+    #: Groups of words; of each group one must occur. A word that begins with a star stands for every word that ends so,
+    #: and an operator for itself.
     words: tuple[frozenset[str], ...] = ()
 
 
@@ -57,7 +59,7 @@ def wanted(text: str, rules: Iterable[T], *, by_words: bool = True) -> list[T]:
         if not any(named[word] for word in rule.triggers.imports):
             continue
         if found is None and rule.triggers.words and by_words:
-            found = set(_WORD.findall(text))
+            found = {*_WORD.findall(text), *(sign for sign in _SIGNS if sign in text)}
         if not by_words or all(_occurs(group, found or set()) for group in rule.triggers.words):
             left.append(rule)
     return left

@@ -13,7 +13,7 @@ _METHODS = {"softmax", "log_softmax"}
 _PASSES = {"detach", "cpu", "cuda", "numpy", "float", "double", "contiguous", "clone"}
 
 
-@rule(imports="torch", words=("softmax Softmax", "argmax max topk"), practice="refactoring", level="info")
+@rule(imports="torch", words=("*softmax *Softmax", "argmax max topk"), practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not is_softmax(call, file) or not call.args or file.context.in_test(call):
         return
