@@ -244,7 +244,7 @@ def buffered(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix
     names = [one for arg in made.args if arg is not device for one in file.names_in(arg.value)]
     if device is None:
         names += [one for one in file.names_in(whole) if one not in names]
-    if owner is None or function is None or anchor is None or "\n" in text:
+    if owner is None or function is None or anchor is None or "\n" in text or not has_self(function):
         return None
     if (device is None and any(isinstance(step, cst.Name) for step in steps)) or any(
         file.name(one) is None for one in names
@@ -265,10 +265,18 @@ def spelled(made: cst.Call, device: cst.Arg, file: File) -> str:
     return f"{file.text_of(made.func)}({args})"
 
 
+def has_self(method: cst.FunctionDef) -> bool:
+    """Whether a method calls its object `self`."""
+    params = [*method.params.posonly_params, *method.params.params]
+    return bool(params) and params[0].name.value == "self"
+
+
 def behind_super(owner: cst.ClassDef, file: File) -> cst.CSTNode | None:
     """What a module's own `__init__` does right after that of its base class."""
     init = file.calls.method(owner, "__init__")
     if init is None or file.calls.class_of(init) is not owner or not isinstance(init.body, cst.IndentedBlock):
+        return None
+    if not has_self(init):
         return None
     body = list(init.body.body)
     for before, after in pairwise(body):
