@@ -101,11 +101,13 @@ def bound_to_module(call: cst.Call, file: File) -> bool:
 
 def reaches(call: cst.CSTNode, file: File, *, moved: bool) -> bool:
     """Whether a tensor surely gets to a module, a product or (when `moved`) another device as it is."""
+    target = bound_name(call, file)
+    if target is not None and _COUNTS.search(target.value):
+        return False
     straight = follow(call, file, moved)
     if straight is not None:
         return straight
-    target = bound_name(call, file)
-    if target is None or _COUNTS.search(target.value):
+    if target is None:
         return False
     scope = file.scopes.around(target)
     named = [

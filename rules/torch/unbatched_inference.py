@@ -155,7 +155,7 @@ def same_size(loop: Loop, file: File) -> bool:
     """Whether the items surely have one size: they are rows of a tensor, or resized or padded to it."""
     rows = loop.over is not None and file.values.kind(loop.over) == "tensor"
     text = file.text_of(loop.node)
-    return rows or bool(_ONE_SIZE.search(text) or _PADDED.search(text)) or sized_once(file) or file.matches(_PADDED)
+    return rows or bool(_ONE_SIZE.search(text) or _PADDED.search(text)) or file.matches(_PADDED)
 
 
 def sized_once(file: File) -> bool:

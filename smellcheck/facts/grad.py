@@ -180,8 +180,8 @@ class Grad:
                 yield from self._reaching(caller, (function, *seen))
 
     def _switched(self, function: cst.FunctionDef | None) -> bool:
-        """Whether a bare `set_grad_enabled(...)` statement stands in the function, where its object is made, or at
-        module level.
+        """Whether a bare `set_grad_enabled(...)`, or a guard that is entered for good, stands in the function, where
+        its object is made, or at module level.
         """
         if not self._switches:
             return False
@@ -196,7 +196,15 @@ class Grad:
             for switch in SWITCH
             for call in self._file.calls.of.get(switch, ())
             if isinstance(self._file.parent(call), cst.Expr)
-        }
+        } | {self._file.context.function(call) for call in self._entered()}
+
+    def _entered(self) -> Iterator[cst.Call]:
+        """The guards that are entered for good: `torch.no_grad().__enter__()`."""
+        for call in self._file.calls.named(frozenset({"__enter__"})):
+            match call:
+                case cst.Call(func=cst.Attribute(value=cst.Call(func=guard)), args=[]):
+                    if self._file.name(guard) in (*OFF, *SWITCH):
+                        yield call
 
     def _hooked(self, function: cst.FunctionDef) -> bool:
         owner = self._file.calls.class_of(function)

@@ -121,6 +121,8 @@ class Loops:
         """What the names and values on both sides of `in` say."""
         last, item = _last_name(over), _last_name(target)
         kind = self._file.values.kind(over)
+        if self._is_cut(over):
+            return "chunk"
         if kind == "loader" or (_BATCHY.search(last) and kind not in ("tensor", "array", "series")):
             return "batch"
         if _BATCHY.search(item):
@@ -136,6 +138,18 @@ class Loops:
         if kind in ("tensor", "output", "array", "list", "series", "dataset", "frame", "string"):
             return "sample"
         return "unknown"
+
+    def _is_cut(self, over: cst.BaseExpression) -> bool:
+        """Whether a name may stand for the pieces that a tensor or array was cut into."""
+        reaching = self._file.scopes.reaching(over) if isinstance(over, cst.Name) else []
+        for one in reaching:
+            match one.value:
+                case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)) as func) as call if (
+                    one.kind == "assign" and not one.path and method in _SPLITS
+                ):
+                    if self._split(call, func) == "chunk":
+                        return True
+        return False
 
     def _is_short(self, over: cst.BaseExpression) -> bool:
         """Whether the items stand in the source, and are only a few."""

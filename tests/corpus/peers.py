@@ -126,7 +126,11 @@ def main() -> int:
     root = given.projects.resolve()
     rows = [row for table in given.labels for row in labelled(table)]
     places = [
-        (f"{row['project'].replace('/', '__')}/{row['path']}", int(row["line"]), row["verdict"] == "smell")
+        (
+            f"{row['project'].replace('/', '__')}/{row['path']}",
+            [int(line) for line in row["line"].split("/")],
+            row["verdict"] == "smell",
+        )
         for row in rows
     ]
     files = sorted({path for path, _, _ in places if (root / path).exists()})
@@ -144,8 +148,8 @@ def main() -> int:
         seconds = used() - before
         own = own or seconds
         hits = {True: 0, False: 0}
-        for path, line, smell in places:
-            hits[smell] += any(path == where and abs(line - at) <= NEAR for where, at in found)
+        for path, lines, smell in places:
+            hits[smell] += any(path == where and abs(line - at) <= NEAR for where, at in found for line in lines)
         print(
             f"{name:24} {hits[True]:6} ({hits[True] / max(1, smells):.2f})"
             f" {hits[False]:6} ({hits[False] / max(1, others):.2f}) {len(found):15} {seconds / own:14.2f}x",

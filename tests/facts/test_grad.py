@@ -69,6 +69,8 @@ def test_decorators(code: str, expected: str | None) -> None:
         ("class A:\n    def g(self):\n        f(x)\n    @torch.no_grad()\n    def h(self):\n        self.g()", "off"),
         ("@torch.no_grad()\ndef g():\n    def inner():\n        f(x)\n    inner()", "off"),
         ("torch.set_grad_enabled(False)\nf(x)", None),
+        ("def g():\n    torch.no_grad().__enter__()\n    f(x)", None),
+        ("def g():\n    open(x).__enter__()\n    f(x)", "on"),
         ("def g():\n    torch.set_grad_enabled(False)\n    f(x)", None),
         ("torch.set_grad_enabled(False)\ndef g():\n    f(x)", None),
         ("def g():\n    torch.set_grad_enabled(False)\ndef h():\n    f(x)", "on"),
