@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from .summaries.model import Class, Function, Given, Summary, digest_of, read
-from .summaries.places import Places, relative
+from .summaries.places import MAYBE_TESTS, Places, relative
 
 #: How many modules one file may be judged by, and how much text in all: what is further is unknown.
 _MODULES, _TEXT = 60, 3_000_000
@@ -26,6 +26,8 @@ _HELD = 64_000_000
 #: How many summaries a process that serves for hours keeps.
 _KEPT = 4000
 _ABSENT = "-"
+#: What a module that tests code holds.
+_OF_TESTS = re.compile(rb"^[ \t]*(?:import|from) (?:pytest|unittest)\b|^(?:async )?def test_\w*\(", re.M)
 _PATTERNS = {
     "callers": rb"(?<!def )\b%b\s*\(",
     "definers": rb"\bdef\s+%b\b",
@@ -115,7 +117,14 @@ class Project:
         paths = (os.path.join(root, name) for name in names)
         word = name.encode()
         pattern = re.compile(_PATTERNS[what].replace(b"%b", re.escape(word)))
-        return [path for path in paths if (data := self.data(path)) and word in data and pattern.search(data)]
+        return [
+            path
+            for path in paths
+            if (data := self.data(path))
+            and word in data
+            and pattern.search(data)
+            and not (MAYBE_TESTS.search(path) and _OF_TESTS.search(data))
+        ]
 
     def key(self, path: str) -> tuple[str, int] | None:
         """What the content of a file is told by, and how long it is."""

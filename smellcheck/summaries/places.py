@@ -18,7 +18,9 @@ _SOURCES = ("src", "lib", "python")
 _PASSED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"})
 _HIGHEST, _MOST = 24, 4000
 #: Tests run code in any mode, and say nothing of how it is used.
-TESTS = re.compile(r"(^|/)(tests?|testing|unittests?|benchmarks?)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
+TESTS = re.compile(r"(^|/)(tests?|testing|unittests?|benchmarks?)/|(^|/)conftest\.py$")
+#: What these hold decides whether they test code, or evaluate a model.
+MAYBE_TESTS = re.compile(r"(^|/)(test_[^/]*|[^/]*_test)\.py$")
 
 
 class Places:
@@ -63,7 +65,7 @@ class Places:
         return step
 
     def files(self, root: str) -> tuple[str, ...] | None:
-        """The modules below a root, tests left out, as paths from it; `None` when they are too many to look through."""
+        """The modules below a root, folders of tests left out, as paths from it; `None` when there are too many."""
         if root not in self._files:
             self._files[root] = self._listed(root)
         return self._files[root]

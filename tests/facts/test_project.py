@@ -290,10 +290,20 @@ def test_callers_elsewhere_that_hold_no_grad(write: Write, other: str, left: lis
     assert smells(root, "score.py") == left
 
 
-def test_callers_in_tests_do_not_count(write: Write) -> None:
-    other = "import torch\nfrom score import score\nwith torch.no_grad():\n    score(1)\n"
-    root = write({"net.py": NET, "score.py": SCORE, "tests/test_score.py": other})
-    assert smells(root, "score.py") == BOTH
+@pytest.mark.parametrize(
+    ("name", "more", "left"),
+    [
+        ("tests/run.py", "", BOTH),
+        ("test_score.py", "import pytest\n", BOTH),
+        ("score_test.py", "def test_it():\n    pass\n", BOTH),
+        # A script that evaluates is named alike.
+        ("test_score.py", "", BOTH[1:]),
+    ],
+)
+def test_callers_in_tests_do_not_count(write: Write, name: str, more: str, left: list[str]) -> None:
+    other = f"import torch\nfrom score import score\n{more}with torch.no_grad():\n    score(1)\n"
+    root = write({"net.py": NET, "score.py": SCORE, name: other})
+    assert smells(root, "score.py") == left
 
 
 # -- what callees do -------------------------------------------------------------------------------
