@@ -55,7 +55,9 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         function = file.context.function(loop)
         dead = function is not None and function.name.value.startswith("_") and not file.calls.passing(function)
         if (file.hot.runs_often(loop) or ".grad" in file.text_of(loop)) and not dead:
-            yield Smell(call, "the device is waited for once a parameter: stack the figures and read one")
+            # Who calls it how often, another file would have to say.
+            level = None if file.hot.runs_often(loop) else "info"
+            yield Smell(call, "the device is waited for once a parameter: stack the figures and read one", level=level)
         return
     name = file.text_of(tensor)
     yield Smell(

@@ -12,9 +12,10 @@ _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "tor
 _FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", "torch.LongTensor", "torch.FloatTensor")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
-# What is made on these conditions is made once, and kept, or where an episode has ended.
+# What is made on these conditions is made once, and kept, where an episode has ended, or where numbers have failed.
 _FIRST = re.compile(
     r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
+    r"|isnan|isinf|isfinite"
 )
 #: Assignments are followed so far.
 _DEEPEST = 3

@@ -112,9 +112,22 @@ def independent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
                 and not file.context.within(node, arg)
             ):
                 return False
+        if gathered(arg.value, loop, file):
+            return False
     return not any(
         isinstance(node, cst.Break | cst.Return | cst.Yield | cst.Raise) for node in file.calls.own_nodes(loop.body)
     )
+
+
+def gathered(given: cst.CSTNode, loop: cst.For, file: File) -> bool:
+    """Whether an input is made of what the turns of the loop add to: `seen.append(found)`."""
+    parts = [given]
+    for name, _ in read_in_loop(given, loop, file):
+        bound = file.scopes.reaching(name)
+        parts += [one.value for one in bound if one.value is not None and file.context.within(one.node, loop)]
+    names = {name.value for part in parts for name in file.names_in(part)}
+    added = re.findall(r"\b(\w+)\.(?:append|extend|insert|add|update)\(", file.text_of(loop.body))
+    return not names.isdisjoint(added)
 
 
 def remembers(model: cst.CSTNode, file: File) -> bool:

@@ -1,4 +1,4 @@
-"""Whether code is there to test, benchmark, export or debug, where waste is nobody's concern."""
+"""Whether code is there to test, benchmark, export or debug, or is only kept, where waste is nobody's concern."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _TEST_PATH = re.compile(
     r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    # Kept, and no longer run: old versions, and the copies of the code that a run leaves beside its results.
+    r"|(^|/)(old|archived?|attic|obsolete|deprecated|backups?|bak|logs?)/"
     r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
     r"|onnx|onnx_export|export_onnx)\.py$",
     re.I,
