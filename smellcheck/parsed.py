@@ -88,10 +88,14 @@ class Parsed:
         """Whether the text speaks of torch, or of what only torch's users write."""
         return any(word in self.text for word in ("torch", ".backward()", ".cuda()"))
 
-    def matches(self, pattern: re.Pattern[str]) -> bool:
-        """Whether a pattern occurs anywhere in the text."""
+    def matches(self, pattern: re.Pattern[str], *pieces: str) -> bool:
+        """Whether a pattern occurs anywhere in the text.
+
+        Whatever it matches holds one of the `pieces`, if any are given: they are looked for in a fraction of the time.
+        """
         if pattern not in self._matches:
-            self._matches[pattern] = pattern.search(self.text) is not None
+            may = not pieces or any(piece in self.text for piece in pieces)
+            self._matches[pattern] = may and pattern.search(self.text) is not None
         return self._matches[pattern]
 
     def argument(self, call: cst.Call, name: str, position: int | None = None) -> cst.Arg | None:

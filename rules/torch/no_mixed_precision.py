@@ -19,6 +19,7 @@ _LARGE = re.compile(
     r"|\btimm\.create_model\(|\bnn\.Transformer\w*\(|(Model\w*|For[A-Z]\w+|Bert\w*|GPT2?\w*|T5\w*)\.from_pretrained\("
     r"|\bEfficientNet\."
 )
+_NAMED = ("models.", "timm.", "nn.Transformer", "from_pretrained(", "EfficientNet.")
 
 
 @rule(
@@ -29,7 +30,7 @@ _LARGE = re.compile(
     level="advice",
 )
 def check(backward: cst.Call, file: File) -> Iterator[Smell]:
-    if not file.matches(_LARGE) or file.matches(_DECIDED) or file.steps.sent(backward) is None:
+    if not file.matches(_LARGE, *_NAMED) or file.matches(_DECIDED) or file.steps.sent(backward) is None:
         return
     if file.context.in_test(backward) or not in_batches(backward, file) or not on_cuda(file):
         return

@@ -15,8 +15,8 @@ _TRAINED = re.compile(r"from_pretrained|pretrained *= *True|weights *= *(?!None)
 _UNTRAINED = re.compile(r"(pretrained|weights) *= *(False|None)")
 #: What follows the name of a parameter that is written to.
 _COPIES = r"(\.data)?(\.(copy_|lerp_|mul_|add_)\(|(\[\.\.\.\])? *[-+*]?= )"
+_STEPS = frozenset({"step", "zero_grad"})
 _COPYING = frozenset({"load_state_dict", "zip"})
-_COPIED = re.compile(r"\.state_dict\(\)|\bzip\(")
 #: Calls are followed so far to what they return.
 _DEEPEST = 2
 
@@ -87,12 +87,19 @@ def untrained(
         elif any(covers(owner, key) for owner in owners):
             return False
     named = re.escape(last)
-    stepped = rf"\b{named}\.\w*opt\w*\.(step|zero_grad)\(|\b\w*opt\w*(\.{named}|\[.{named}.\])\.(step|zero_grad)\("
-    if re.search(stepped, file.text) or in_use(last, file):
+    of_its_own = re.compile(rf"(.*\b)?{named}\.\w*opt\w*|(.*\b)?\w*opt\w*(\.{named}|\[.{named}.\])")
+    if any(of_its_own.fullmatch(text) for text in stepping(file)) or in_use(last, file):
         return False
     if follows(last, file):
         return True
     return not unknown and fixed(model, last, file) and beside_trained(whole, file)
+
+
+def stepping(file: File) -> Iterator[str]:
+    """What `step` and `zero_grad` are called on, as it is spelled."""
+    for call in file.calls.named(_STEPS):
+        if isinstance(call.func, cst.Attribute):
+            yield file.text_of(call.func.value)
 
 
 def beside_trained(whole: list[cst.Call], file: File) -> bool:
@@ -119,7 +126,7 @@ def covers(owner: tuple[object, str], key: tuple[object, str]) -> bool:
 
 def follows(last: str, file: File) -> bool:
     """Whether the module's weights are those of another, again and again, or a running mean of them."""
-    for call in file.calls.named(_COPYING) if last and file.matches(_COPIED) else ():
+    for call in file.calls.named(_COPYING) if last else ():
         match call:
             case cst.Call(
                 func=cst.Attribute(value=to),

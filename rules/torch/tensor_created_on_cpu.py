@@ -122,8 +122,9 @@ def goes_along(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
             if attribute.attr.value == "type_as" or file.values.kind(other) in ("tensor", "output"):
                 return True
             # Only a tensor is asked for its shape.
-            around = file.text_of(file.context.function(call) or file.context.statement(call))
-            return re.search(rf"\b{re.escape(file.text_of(other))}\.(shape|size\()", around) is not None
+            around = file.context.function(call) or file.context.statement(call)
+            asked = (each for each in file.tree.of_type(cst.Attribute, around) if each.attr.value in ("shape", "size"))
+            return any(file.same(each.value, other) for each in asked)
     return False
 
 

@@ -35,6 +35,7 @@ _TRACES = re.compile(
     r"^\s*(torch\.)?(onnx\.export|jit\.trace|export\.export)\(|\bgradcheck\(|= *torch\.jit\.(trace|script)\(", re.M
 )
 
+_TRACING_CALLS = ("export(", "trace(", "script(", "gradcheck(")
 _TRACING = frozenset({"export", "trace", "script", "gradcheck"})
 
 
@@ -51,7 +52,7 @@ class Purpose:
         if self._is_test_file:
             return True
         function = file.context.function(node)
-        if function is None and file.matches(_TRACES):
+        if function is None and file.matches(_TRACES, *_TRACING_CALLS):
             return self._is_script_of_traces
         while function is not None:
             if function not in self._tests:
@@ -88,7 +89,7 @@ class Purpose:
 
     def _is_test(self, function: cst.FunctionDef) -> bool:
         name = function.name.value
-        traces = self._file.matches(_TRACES) and any(
+        traces = self._file.matches(_TRACES, *_TRACING_CALLS) and any(
             self._traces(call) for call in self._file.tree.of_type(cst.Call, function.body)
         )
         # Who trains and exports what comes out is there to train.

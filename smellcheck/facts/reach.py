@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 # Names that come from elsewhere than the code: whoever calls so may call anything.
 _BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire\(|sys\.modules|__all__")
-_BREAKPOINTS = re.compile(r"^\s*((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)\s*$")
-_STOPS = re.compile(r"set_trace\(|breakpoint\(|embed\(")
+_NAMING = ("globals(", "locals(", "eval(", "exec(", "Fire(", "sys.modules", "__all__")
+_STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
+_BREAKPOINT = re.compile(r"((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)")
 
 
 class Reach:
@@ -51,7 +52,7 @@ class Reach:
         if self._replaced(function):
             return True
         name = function.name.value
-        if not self._is_script or self.taken(name) or file.matches(_BY_NAME):
+        if not self._is_script or self.taken(name) or file.matches(_BY_NAME, *_NAMING):
             return False
         return not any(self._reads(mention, function) for mention in file.tree.named(name, module))
 
@@ -118,18 +119,20 @@ class Reach:
         match statement:
             case cst.If(test=cst.Comparison(left=cst.Name(value="__name__"))):
                 return True
-            case cst.SimpleStatementLine():
+            case cst.SimpleStatementLine() if self._file.mentions(".parse_args("):
                 return ".parse_args(" in self._file.text_of(statement)
         return False
 
     def _stops(self, function: cst.FunctionDef) -> bool:
         """Whether a function stops for a debugger wherever it runs."""
         file = self._file
-        if not file.matches(_STOPS):
-            return False
-        for line in file.tree.of_type(cst.SimpleStatementLine, function.body):
-            if any(_BREAKPOINTS.search(file.text_of(small)) for small in line.body) and not any(
-                isinstance(above, cst.If | cst.ExceptHandler) for _, above in file.context.ancestors(line)
+        for call in file.calls.named(_STOPPING):
+            line = file.context.statement(call)
+            if (
+                file.context.function(call) is function
+                and _BREAKPOINT.fullmatch(file.text_of(call))
+                and isinstance(file.parent(call), cst.Expr)
+                and not any(isinstance(above, cst.If | cst.ExceptHandler) for _, above in file.context.ancestors(line))
             ):
-                return file.context.function(line) is function
+                return True
         return False
