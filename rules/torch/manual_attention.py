@@ -46,13 +46,14 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
     bounds = file.project.versions("torch") if file.project is not None else None
     if bounds is not None and bounds[1] is not None and bounds[1] <= (2,):
         return
+    may_mend = rank == 4 and not found.optional
     passes = 1 + sum(step.kind != "cast" for step in found.steps)
     yield Smell(
         product,
         f"the scores of all queries for all keys are written to memory {passes} times, which "
         "`scaled_dot_product_attention` spares",
-        fix(found, file) if rank == 4 and (bounds is None or bounds[0] >= (2, 1) or not bounds[0]) else None,
-        level="info" if rank == 3 else None,
+        fix(found, file) if may_mend and (bounds is None or bounds[0] >= (2, 1) or not bounds[0]) else None,
+        level="info" if rank == 3 or found.optional else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import libcst as cst
 
 from .fused import Fused, layout_of
+from .weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ _SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.spe
 _DROPOUT = frozenset({"torch.nn.functional.dropout", "torch.dropout"})
 _CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
 _SHAPED = frozenset({"view", "reshape", "unsqueeze", "squeeze", "contiguous"})
-#: What may be asked of the scores beside computing with them.
-_SHAPES = frozenset({"size", "shape", "dtype", "device", "dim", "ndim"})
 _DEEPEST = 16
 
 
@@ -56,6 +55,8 @@ class Attention:
     equations: tuple[str, str] | None = None
     #: Whether the shape of what lies between is asked for.
     asked: bool = False
+    #: Whether the weights are handed out where an option asks for them.
+    optional: bool = False
 
 
 @dataclass
@@ -82,6 +83,7 @@ class Attentions:
     def __init__(self, file: File) -> None:
         self._file = file
         self._fused = Fused(file)
+        self._weights = Weights(file)
 
     def of(self, result: cst.BaseExpression) -> Attention | None:
         """The attention whose second product an expression is, when nobody reads its weights."""
@@ -102,14 +104,14 @@ class Attentions:
             return None
         if product is None or first is None or (first[2] is None) != (equation is None):
             return None
-        asked = self._kept(trail)
-        if asked is None:
+        readers = self._weights.readers(trail.definitions, trail.inner)
+        if readers is None:
             return None
+        asked, optional = "shape" in readers or trail.winding, "option" in readers
         parts = [one.node for one in trail.definitions]
         parts += [step.node for step in trail.steps if isinstance(step.node, cst.Expr)]
         equations = (first[2], equation) if first[2] is not None and equation is not None else None
-        asked |= trail.winding
-        found = Attention(result, first[0], first[1], value, trail.steps[::-1], parts, equations, asked)
+        found = Attention(result, first[0], first[1], value, trail.steps[::-1], parts, equations, asked, optional)
         return found if layout_of(found) is not None else None
 
     def fused(self, found: Attention) -> tuple[str, str, str] | None:
@@ -237,7 +239,7 @@ class Attentions:
         """Masks that are written into the scores between where they are bound and where they are read."""
         order = self._file.tree.order
         found = []
-        for use in self._uses(bound):
+        for use in self._weights.uses(bound):
             method = self._file.parent(use)
             if isinstance(method, cst.Attribute) and method.attr.value == "data":
                 method = self._file.parent(method)
@@ -325,30 +327,3 @@ class Attentions:
     def _leads(self, node: cst.BaseExpression) -> bool:
         """Whether the scores come from this side: it is a product, or leads back to one."""
         return self._back(node, _Trail(softened=True), 8) is not None
-
-    # -- who else reads ------------------------------------------------------------------------
-
-    def _uses(self, bound: Definition) -> list[cst.Name]:
-        match bound.node:
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
-                return self._file.uses(target)
-            case cst.AugAssign(target=cst.Name() as target) | cst.AnnAssign(target=cst.Name() as target):
-                return self._file.uses(target)
-        return []
-
-    def _kept(self, trail: _Trail) -> bool | None:
-        """Whether the shape of the scores or weights is asked for; `None` when they themselves are read elsewhere."""
-        asked = False
-        for bound in trail.definitions:
-            if not isinstance(bound.node, cst.Assign | cst.AugAssign) or (
-                isinstance(bound.node, cst.Assign) and len(bound.node.targets) != 1
-            ):
-                return None
-            for use in self._uses(bound):
-                if use in trail.inner:
-                    continue
-                above = self._file.parent(use)
-                if not isinstance(above, cst.Attribute) or above.attr.value not in _SHAPES:
-                    return None
-                asked = True
-        return asked

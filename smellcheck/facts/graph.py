@@ -60,8 +60,7 @@ class _Tainted:
     def reaches(self, name: cst.Name, reaching: Sequence[Definition]) -> bool:
         if name.value in self.holders or not reaching:
             return name.value in self.sure
-        # `x += y` keeps what the old `x` hung on.
-        return name.value in self.sure and any(d.kind == "augment" or d.node in self.binders for d in reaching)
+        return name.value in self.sure and any(d.node in self.binders for d in reaching)
 
 
 class Graph:
@@ -135,7 +134,7 @@ class Graph:
         for _ in range(2):
             for node in (below for part in region for below in self._file.tree.own_of_type(cst.Name, part)):
                 if node.value in tainted.sure and self._file.reads(node):
-                    if not tainted.reaches(node, self._file.scopes.seen(node)):
+                    if not tainted.reaches(node, self._bound(node)):
                         continue
                     if self.straight_cut(node):
                         cut = used = True
@@ -165,13 +164,25 @@ class Graph:
         for _ in range(2):
             for node in (below for part in region for below in self._file.tree.own_of_type(cst.Name, part)):
                 if node.value in tainted.sure and self._file.reads(node):
-                    if not tainted.reaches(node, self._file.scopes.seen(node)) or self.looked_at(node):
+                    if not tainted.reaches(node, self._bound(node)) or self.looked_at(node):
                         continue
                     if self.straight_cut(node, spared):
                         cut = True
                     elif self._flows(node, tainted, strict=True) is not None or tainted.holders:
                         return False
         return cut
+
+    def _bound(self, name: cst.Name) -> list[Definition]:
+        """The definitions that may reach a use, and what each `x += y` on the way kept of the old `x`."""
+        found: list[Definition] = []
+        todo = [*self._file.scopes.seen(name)]
+        while todo:
+            one = todo.pop()
+            if one not in found:
+                found.append(one)
+                if isinstance(one.node, cst.AugAssign) and isinstance(one.node.target, cst.Name):
+                    todo += self._file.scopes.seen(one.node.target)
+        return found
 
     def _flows(self, node: cst.CSTNode, tainted: _Tainted, *, strict: bool = False) -> Fate | None:
         """Taints what a value flows into; an answer when it leaves or cannot have had a graph.

@@ -60,6 +60,8 @@ class Ranks:
 
     def _bound(self, definition: Definition, depth: int) -> int | None:
         value, path = definition.value, definition.path
+        if definition.kind == "parameter":
+            return self._given(definition, depth)
         if value is None or definition.kind != "assign":
             return None
         if not path:
@@ -76,6 +78,15 @@ class Ranks:
         # A tensor that is unpacked is taken apart along its first dimension.
         whole = self.of(value, depth) if len(path) == 1 and not isinstance(value, cst.Call) else None
         return self._less(whole)
+
+    def _given(self, parameter: Definition, depth: int) -> int | None:
+        """The dimensions of what every call in sight gives for a parameter."""
+        function = parameter.scope.node
+        if not isinstance(function, cst.FunctionDef):
+            return None
+        given = [self._file.calls.argument_of(call, function, parameter) for call in self._file.calls.passing(function)]
+        found = {None if one is None else self.of(one, depth) for one in given}
+        return found.pop() if len(found) == 1 else None
 
     @staticmethod
     def _less(rank: int | None) -> int | None:

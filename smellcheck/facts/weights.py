@@ -1,0 +1,110 @@
+"""Who reads the weights of an attention beside itself: nobody, an option, or somebody who surely wants them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..file import File
+    from .scopes import Definition
+
+#: What may be asked of the scores beside computing with them.
+_SHAPES = frozenset({"size", "shape", "dtype", "device", "dim", "ndim"})
+#: What the options that ask for weights are named.
+_OPTION = re.compile(
+    r"(^|_)(att(n|ention)?s?|weights?|prob(abilitie)?s?|scores?|vis\w*|maps?)(_|$)"
+    r"|^(return|output|need|save|store|keep|get|record|register)s?_",
+    re.I,
+)
+
+#: Who reads scores or weights: what asks for their shape, what reads them where an option says so.
+Reader = Literal["shape", "option", "nobody"]
+
+
+class Weights:
+    """The scores and weights of one file's attentions."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def uses(self, bound: Definition) -> list[cst.Name]:
+        """Where what a definition binds may be read."""
+        match bound.node:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):
+                return self._file.uses(target)
+            case cst.AugAssign(target=cst.Name() as target) | cst.AnnAssign(target=cst.Name() as target):
+                return self._file.uses(target)
+        return []
+
+    def readers(self, definitions: Iterable[Definition], inner: set[cst.CSTNode]) -> set[Reader] | None:
+        """Who reads what these bind, beside the attention's own `inner` uses; `None` when it is surely wanted."""
+        readers = set[Reader]()
+        for bound in definitions:
+            if not isinstance(bound.node, cst.Assign | cst.AugAssign) or (
+                isinstance(bound.node, cst.Assign) and len(bound.node.targets) != 1
+            ):
+                return None
+            for use in self.uses(bound):
+                if use in inner:
+                    continue
+                reader = self._reader(use, bound)
+                if reader is None:
+                    return None
+                readers.add(reader)
+        return readers
+
+    def _reader(self, use: cst.Name, bound: Definition) -> Reader | None:
+        above = self._file.parent(use)
+        if isinstance(above, cst.Attribute) and above.attr.value in _SHAPES:
+            return "shape"
+        if self._on_demand(use, bound):
+            return "option"
+        return "nobody" if self._thrown_away(use) else None
+
+    def _on_demand(self, use: cst.Name, bound: Definition) -> bool:
+        """Whether weights are read where an option asks for them, and the attention itself runs without it."""
+        for child, above in self._file.context.ancestors(use):
+            match above:
+                case cst.IfExp(test=test, body=body) if child is body and self._is_option(test):
+                    return True
+                case cst.If(test=test, body=body) if child is body and self._is_option(test):
+                    return not self._file.context.within(bound.node, above)
+        return False
+
+    def _is_option(self, test: cst.BaseExpression) -> bool:
+        match test:
+            case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+                return _OPTION.search(name) is not None
+            case cst.BooleanOperation(left=left, operator=cst.And(), right=right):
+                return self._is_option(left) or self._is_option(right)
+        return False
+
+    def _thrown_away(self, use: cst.Name) -> bool:
+        """Whether the weights are given back beside the result, and every caller lets them lie."""
+        file, element = self._file, self._file.parent(use)
+        whole, function = file.parent(element) if element is not None else None, file.context.function(use)
+        if not isinstance(element, cst.Element) or not isinstance(whole, cst.Tuple) or function is None:
+            return False
+        if not isinstance(file.parent(whole), cst.Return):
+            return False
+        at = list(whole.elements).index(element)
+        calls = file.calls.passing(function)
+        if not calls or len(calls) != len(file.calls.callers(function)) or file.calls.escapes(function):
+            return False
+        if file.calls.class_of(function) is None and file.reach.taken(function.name.value):
+            return False
+        return all(self._lets_lie(call, at) for call in calls)
+
+    def _lets_lie(self, call: cst.Call, at: int) -> bool:
+        match self._file.parent(call):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements))]) if at < len(elements):
+                name = elements[at].value
+                return isinstance(name, cst.Name) and not self._file.uses(name)
+            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=picked)))]):
+                return picked != str(at)
+        return False
