@@ -11,7 +11,7 @@ from smellcheck import File, Smell, rule
 _OFFERED = re.compile(r"DDP|DistributedDataParallel|torch\.distributed|local_rank|LOCAL_RANK")
 
 
-_BUILDS = re.compile(r"^_?(build|make|create|get|define|init|setup|prepare|wrap)_?\w*(model|net|generator|build)?")
+_BUILDS = re.compile(r"^_?(build|make|create|get|define|init|setup|prepare|wrap|generate|factory)")
 _INFERS = re.compile(r"(^|/|_)(tests?|eval\w*|infer\w*|demo|predict\w*|sampl\w*|generat\w*)(_\w+)?\.py$", re.I)
 
 _WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel")

@@ -10,7 +10,7 @@ from smellcheck import File, Fix, Smell, rule
 _DEEPEST = 4
 
 
-@rule(imports="torch", methods="to cuda", words="pin_memory", practice="hardware", level="info")
+@rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loop = source(call, file)
     if loop is None or file.context.in_test(call) or not pinned(file.context.loop(loop).over, file):
@@ -37,10 +37,12 @@ def source(call: cst.Call, file: File) -> cst.For | None:
     part: cst.BaseExpression = call.func.value
     while isinstance(part, cst.Subscript):
         part = part.value
-    reaching = file.scopes.reaching(part) if isinstance(part, cst.Name) else ()
-    if len(reaching) != 1 or reaching[0].kind != "for" or not isinstance(reaching[0].node, cst.For):
+    loop = binder(part, file)
+    if isinstance(loop, cst.CompFor):
+        # `tuple(t.to(device) for t in batch)`
+        part, loop = loop.iter, binder(loop.iter, file)
+    if not isinstance(loop, cst.For) or not isinstance(part, cst.Name):
         return None
-    loop = reaching[0].node
     if file.context.is_guarded(call, loop) or not file.context.within(call, loop.body):
         return None
     name = re.escape(part.value)
@@ -48,18 +50,29 @@ def source(call: cst.Call, file: File) -> cst.For | None:
     return None if changed else loop
 
 
+def binder(name: cst.CSTNode, file: File) -> cst.CSTNode | None:
+    """The loop or the clause that alone binds a name."""
+    reaching = file.scopes.reaching(name) if isinstance(name, cst.Name) else ()
+    return reaching[0].node if len(reaching) == 1 and reaching[0].kind == "for" else None
+
+
 def pinned(loader: cst.CSTNode | None, file: File, depth: int = 0) -> bool:
     """Whether all that a name may stand for are loaders that pin plain batches of tensors."""
     if loader is None or depth > _DEEPEST:
         return False
     match loader:
+        case cst.Call(func=cst.Name("tqdm" | "enumerate"), args=[cst.Arg(value=inner), *_]):
+            return pinned(inner, file, depth + 1)
         case cst.Call():
-            return is_pinning(loader, file)
+            return is_pinning(loader, file) or gives_pinned(loader, (), file, depth)
         case cst.Subscript(value=inner):
             return pinned(inner, file, depth + 1)
         case cst.Dict(elements=elements):
             held = [one.value for one in elements]
             return bool(held) and all(pinned(one, file, depth + 1) for one in held)
+        case cst.IfExp(body=body, orelse=orelse):
+            ways = [one for one in (body, orelse) if not (isinstance(one, cst.Name) and one.value == "None")]
+            return bool(ways) and all(pinned(one, file, depth + 1) for one in ways)
         case cst.DictComp(value=value):
             return pinned(value, file, depth + 1)
         case cst.Attribute(value=cst.Name("self"), attr=attr):
@@ -76,6 +89,8 @@ def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
     """Whether a definition binds such a loader, or a parameter that every call in sight gives one."""
     match bound.kind:
         case "assign":
+            if isinstance(bound.value, cst.Call) and bound.path:
+                return gives_pinned(bound.value, bound.path, file, depth)
             return not bound.path and pinned(bound.value, file, depth + 1)
         case "parameter" if isinstance(bound.scope.node, cst.FunctionDef):
             function = bound.scope.node
@@ -83,6 +98,25 @@ def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
             given = [file.calls.argument_of(one, function, bound) for one in calls]
             return bool(given) and all(pinned(one, file, depth + 1) for one in given)
     return False
+
+
+def gives_pinned(call: cst.Call, path: tuple[int, ...], file: File, depth: int) -> bool:
+    """Whether a function of the project gives such a loader, at a place of a tuple where there is a path."""
+    function = file.calls.callee(call)
+    if function is None:
+        return file.siblings.pins(call, path)
+    whole = [node.value for node in file.calls.own_nodes(function) if isinstance(node, cst.Return)]
+    parts = [one if one is None else part_of(one, path) for one in whole]
+    return bool(parts) and all(pinned(one, file, depth + 1) for one in parts)
+
+
+def part_of(whole: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression | None:
+    """What stands at a place of a tuple that is written out."""
+    for at in path:
+        if not isinstance(whole, cst.Tuple) or not 0 <= at < len(whole.elements):
+            return None
+        whole = whole.elements[at].value
+    return whole
 
 
 def is_pinning(call: cst.Call, file: File) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from . import frameworks
@@ -30,6 +30,8 @@ class Thing:
     origin: Found | None = None
     #: Whether it was put into evaluation mode on its way.
     evaluates: bool = False
+    #: Of a loader: whether it pins plain batches.
+    pins: bool = False
     #: What a tuple holds.
     items: tuple[Thing | None, ...] = ()
     #: The parameter that is given back.
@@ -169,7 +171,7 @@ class Answers:
         found = self._spelled(text, home, depth)
         if found is None or not then:
             return found
-        return Thing(found.kind, found.name, found.origin, then == "eval", found.items, found.param)
+        return replace(found, evaluates=then == "eval", pins=then == "pins")
 
     def _spelled(self, text: str, home: Found, depth: int) -> Thing | None:
         mark, rest = text[:1], text[1:]
@@ -283,5 +285,5 @@ def _common(things: list[Thing | None]) -> Thing | None:
     origin = first.origin if same and all(thing.origin == first.origin for thing in known) else None
     items = first.items if all(len(thing.items) == len(first.items) for thing in known) else ()
     merged = tuple(_common([thing.items[at] for thing in known]) for at in range(len(items)))
-    evaluates = all(thing.evaluates for thing in known)
-    return Thing(first.kind, first.name if same else "", origin, evaluates, merged, first.param)
+    evaluates, pins = all(thing.evaluates for thing in known), all(thing.pins for thing in known)
+    return Thing(first.kind, first.name if same else "", origin, evaluates, pins, merged, first.param)

@@ -60,6 +60,13 @@ class Siblings:
         thing = self._thing(call)
         return thing is not None and thing.evaluates
 
+    def pins(self, call: cst.Call, path: tuple[int, ...]) -> bool:
+        """Whether a call, or what unpacking it gives at a place, is a loader that pins plain batches."""
+        thing = self._thing(call)
+        for at in path:
+            thing = thing.items[at] if thing is not None and 0 <= at < len(thing.items) else None
+        return thing is not None and thing.kind == "loader" and thing.pins
+
     def _thing(self, call: cst.Call) -> Thing | None:
         name = self._named(call.func)
         return self._answers.made_by(name) if name is not None and self._answers is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ..facts.frameworks import MODULE_WRAPPERS
+from ..facts.frameworks import LOADERS, MODULE_WRAPPERS
 from .model import UNKNOWN, Given
 from .spelling import OWN, Spelling
 
@@ -81,6 +81,8 @@ class Expressions:
                 return _then(self.of(owner, depth + 1, pending), method)
             case ast.Name(id=name) if full is None and name in self._params:
                 return UNKNOWN
+        if full is not None and full.startswith("torch.utils.data.") and full in LOADERS and _pins(node):
+            return f"={full}|pins"
         return f"={full}" if full is not None else UNKNOWN
 
 
@@ -94,6 +96,13 @@ def either(ways: list[Given]) -> Given:
     if not once:
         return ways[0] if ways else UNKNOWN
     return once[0] if len(once) == 1 else {"any": once}
+
+
+def _pins(node: ast.Call) -> bool:
+    """Whether a call of a loader asks for pinned batches, which nobody puts together in a way of their own."""
+    given = {one.arg: one.value for one in node.keywords}
+    pinned = given.get("pin_memory")
+    return isinstance(pinned, ast.Constant) and pinned.value is True and given.keys().isdisjoint({"collate_fn", None})
 
 
 def _then(given: Given, method: str) -> Given:

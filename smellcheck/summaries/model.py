@@ -9,7 +9,8 @@ from typing import Any, Union
 
 #: What an expression gives, as far as its own module says: `=name` calls a name, `@name` is a name of the module,
 #: `$name` a parameter, `%name` an attribute of `self`, `#kind` a literal; `?` is unknown. Behind a bar stands what was
-#: called on it (`=.nets.Net|eval`). A list is a tuple; `{"any": […]}` is one of several.
+#: called on it, or asked of it: `=.nets.Net|eval`, `=torch.utils.data.DataLoader|pins`. A list is a tuple,
+#: `{"any": […]}` one of several.
 Given = Union[str, list["Given"], dict[str, list["Given"]]]  # noqa: UP007 — it names itself
 UNKNOWN = "?"
 
