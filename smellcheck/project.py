@@ -28,7 +28,13 @@ _KEPT = 4000
 _ABSENT = "-"
 #: What a module that tests code holds.
 _OF_TESTS = re.compile(rb"^[ \t]*(?:import|from) (?:pytest|unittest)\b|^(?:async )?def test_\w*\(", re.M)
+#: What takes things by names that are put together while it runs, or that stand outside of the project.
+_BY_NAME = re.compile(
+    rb"(?<![.\w])(?:eval|exec|globals|locals|__import__|locate|instantiate)\(|import_module|__dict__\[|sys\.modules|\bfire\b"
+    rb"|\bgetattr\((?!(?:args|opts?|cfg|config|hparams|torch|nn|optim|np|F)\b)[^,()]+, *(?![\s\"'])"
+)
 _PATTERNS = {
+    "mentions": rb"(?<!def )(?<!class )\b%b\b",
     "callers": rb"(?<!def )\b%b\s*\(",
     "definers": rb"\bdef\s+%b\b",
     "importers": rb"\b(?:from\s+(?:[\w.]*\.)?%b\s+import|import\b[^\n]*\b%b)\b",
@@ -67,6 +73,8 @@ class Project:
         self._texts = dict(texts or {})
         self._data: dict[str, bytes | None] = {}
         self._held = 0
+        self._through: dict[tuple[str, str, str], list[str] | None] = {}
+        self._closed: dict[str, bool] = {}
         self._keys: dict[str, tuple[str, int] | None] = {}
         self._written: dict[str, str] = {}
         self._read: dict[str, Summary | None] = {}
@@ -86,6 +94,8 @@ class Project:
         self._texts = dict(texts)
         self._data.clear()
         self._held = 0
+        self._through.clear()
+        self._closed.clear()
         self._keys.clear()
 
     def data(self, path: str) -> bytes | None:
@@ -109,12 +119,19 @@ class Project:
     def through(self, root: str, what: str, name: str) -> list[str] | None:
         """The modules below a root that may call, or that define, a function of some name, or import a module of it.
 
-        `None` when there are too many modules to look through.
+        Of what `mentions` a name, files that are no modules as well. `None` when there are too many to look through.
         """
+        key = (root, what, name)
+        if key not in self._through:
+            self._through[key] = self._looked_through(root, what, name)
+        return self._through[key]
+
+    def _looked_through(self, root: str, what: str, name: str) -> list[str] | None:
         names = self.places.files(root)
-        if names is None:
+        beside = self.places.beside(root) if what == "mentions" else ()
+        if names is None or beside is None:
             return None
-        paths = (os.path.join(root, name) for name in names)
+        paths = (os.path.join(root, name) for name in (*names, *beside))
         word = name.encode()
         pattern = re.compile(_PATTERNS[what].replace(b"%b", re.escape(word)))
         return [
@@ -125,6 +142,14 @@ class Project:
             and pattern.search(data)
             and not (MAYBE_TESTS.search(path) and _OF_TESTS.search(data))
         ]
+
+    def closed(self, root: str) -> bool:
+        """Whether nobody uses what no file below a root names: nobody imports from it, or makes up names."""
+        if root not in self._closed:
+            data = (self.data(os.path.join(root, name)) for name in self.places.files(root) or ())
+            made_up = any(text and _BY_NAME.search(text) for text in data) if self.places.closed(root) else True
+            self._closed[root] = not made_up
+        return self._closed[root]
 
     def key(self, path: str) -> tuple[str, int] | None:
         """What the content of a file is told by, and how long it is."""
@@ -177,7 +202,9 @@ class Project:
                 name, _, start = rest.partition(" ")
                 found = self.places.package(name, os.path.normpath(os.path.join(folder, start)))
                 return _ABSENT if found is None else relative(found, folder)
-            case "callers" | "definers" | "importers":
+            case "closed":
+                return str(self.closed(self.places.root(folder)))
+            case "callers" | "definers" | "importers" | "mentions":
                 paths = self.through(self.places.root(folder), what, rest)
                 told = [relative(each, folder) for each in paths] if paths is not None else [_ABSENT]
                 return digest_of("\n".join(told))
@@ -241,6 +268,15 @@ class View:
     def importing(self, stem: str) -> list[str] | None:
         """The modules of the project, tests left out, that may import a module whose name ends so."""
         return self._through("importers", stem)
+
+    @property
+    def closed(self) -> bool:
+        """Whether what no file of the project names is surely used by nobody."""
+        return self._note("closed") == str(True)
+
+    def mentioning(self, name: str) -> list[str] | None:
+        """The files of the project, tests left out, that hold a name other than to define it."""
+        return self._through("mentions", name)
 
     def _through(self, what: str, name: str) -> list[str] | None:
         self._note(f"{what} {name}")

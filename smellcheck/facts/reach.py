@@ -17,6 +17,8 @@ _BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire
 _NAMING = ("globals(", "locals(", "eval(", "exec(", "Fire(", "sys.modules", "__all__")
 _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
 _BREAKPOINT = re.compile(r"((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)")
+#: What Python, torch and its hub, and runners of scripts call by themselves.
+_TAKEN = re.compile(r"^(__\w+__|forward|extra_repr|reset_parameters|train|main|\w*state_dict\w*)$")
 
 
 class Reach:
@@ -25,6 +27,7 @@ class Reach:
     def __init__(self, file: File) -> None:
         self._file = file
         self._abandoned: dict[cst.FunctionDef, bool] = {}
+        self._unnamed: dict[cst.FunctionDef | cst.ClassDef, bool] = {}
 
     def earnest(self, node: cst.CSTNode) -> bool:
         """Whether the code at a node may run, and runs without stopping for a debugger."""
@@ -32,8 +35,44 @@ class Reach:
         while current is not None:
             if isinstance(current, cst.FunctionDef) and (self._stops(current) or self.abandoned(current)):
                 return False
+            if isinstance(current, cst.FunctionDef | cst.ClassDef) and self.unnamed(current):
+                return False
             current = self._file.parent(current)
         return True
+
+    def unnamed(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
+        """Whether a function, method or class stands in a project that nobody imports from, and nothing names it."""
+        if definition not in self._unnamed:
+            self._unnamed[definition] = self._is_unnamed(definition)
+        return self._unnamed[definition]
+
+    def _is_unnamed(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
+        file, name = self._file, definition.name.value
+        if file.project is None or definition.decorators or _TAKEN.search(name) or not file.project.closed:
+            return False
+        if file.project.path.endswith("hubconf.py"):
+            return False
+        if not self._is_free(definition):
+            return False
+        mentioning = file.project.mentioning(name)
+        if mentioning is None or any(path != file.project.path for path in mentioning):
+            return False
+        start, end = file.spans([definition])[definition]
+        rest = f"{file.text[:start]}\n{file.text[end:]}"
+        return re.search(rf"(?<!def )(?<!class )\b{re.escape(name)}\b", rest) is None
+
+    def _is_free(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
+        """Whether only who names it can run it: what stands at module level, and methods that no base class calls."""
+        block = self._file.parent(definition)
+        if block is self._file.module:
+            return True
+        owner = self._file.parent(block) if block is not None else None
+        if not isinstance(owner, cst.ClassDef) or not isinstance(definition, cst.FunctionDef):
+            return False
+        return all(
+            self._file.text_of(base.value) == "object" or self._file.name(base.value) == "torch.nn.Module"
+            for base in owner.bases
+        )
 
     def abandoned(self, function: cst.FunctionDef) -> bool:
         """Whether a function at module level is surely run by nobody: bound anew before anything reads its name, or

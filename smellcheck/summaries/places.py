@@ -17,6 +17,17 @@ _MARKS = (
 _SOURCES = ("src", "lib", "python")
 _PASSED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"})
 _HIGHEST, _MOST = 24, 4000
+#: What names things of a project beside its modules: notebooks, settings, scripts, its documentation.
+_BESIDE = (".ipynb", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".sh", ".bat", ".md", ".rst")
+#: What packs a project for others to import from it; of a file with more purposes, the section that says so.
+_PACKED = (
+    ("setup.py", ""),
+    ("setup.cfg", "[metadata]"),
+    ("pyproject.toml", "[project]"),
+    ("pyproject.toml", "[tool.poetry]"),
+)
+#: With fewer modules than this, a project may be the beginning of one.
+_FEW = 8
 #: Tests run code in any mode, and say nothing of how it is used.
 TESTS = re.compile(r"(^|/)(tests?|testing|unittests?|benchmarks?)/|(^|/)conftest\.py$")
 #: What these hold decides whether they test code, or evaluate a model.
@@ -32,6 +43,7 @@ class Places:
         self._packages: dict[tuple[str, str], str | None] = {}
         self._known_bases: dict[str, list[str]] = {}
         self._files: dict[str, tuple[str, ...] | None] = {}
+        self._beside: dict[str, tuple[str, ...] | None] = {}
 
     def forget(self) -> None:
         """Look anew from now on."""
@@ -70,13 +82,37 @@ class Places:
             self._files[root] = self._listed(root)
         return self._files[root]
 
-    def _listed(self, root: str) -> tuple[str, ...] | None:
+    def beside(self, root: str) -> tuple[str, ...] | None:
+        """What below a root may name things of its modules without being one, likewise."""
+        if root not in self._beside:
+            self._beside[root] = self._listed(root, _BESIDE)
+        return self._beside[root]
+
+    def closed(self, root: str) -> bool:
+        """Whether a root is that of a repository that nobody imports from, so that what its files name is all."""
+        if not any(self.kind(os.path.join(root, mark)) for mark in _MARKS[0]):
+            return False
+        names = self.files(root)
+        if names is None or len(names) < _FEW:
+            return False
+        for name, section in _PACKED:
+            path = os.path.join(root, name)
+            if self.kind(path):
+                try:
+                    with open(path, encoding="utf-8", errors="replace") as file:
+                        if section in file.read():
+                            return False
+                except OSError:
+                    return False
+        return True
+
+    def _listed(self, root: str, endings: tuple[str, ...] = (".py",)) -> tuple[str, ...] | None:
         found: list[str] = []
         for above, folders, names in os.walk(root):
             folders[:] = sorted(name for name in folders if name not in _PASSED and not name.startswith("."))
             here = os.path.relpath(above, root).replace(os.sep, "/")
             inside = "" if here == "." else f"{here}/"
-            found += (f"{inside}{name}" for name in sorted(names) if name.endswith(".py"))
+            found += (f"{inside}{name}" for name in sorted(names) if name.endswith(endings))
             if len(found) > _MOST:
                 return None
         return tuple(path for path in found if not TESTS.search(path))

@@ -107,3 +107,71 @@ def test_functions_that_are_bound_anew(text: str, expected: list[bool], tmp_path
 )
 def test_what_stops_for_a_debugger(text: str, expected: list[bool], tmp_path: Path) -> None:
     assert earnest(text, tmp_path) == expected
+
+
+LIBRARY = (
+    "import torch\n\nclass Net(torch.nn.Module):\n    def show(self):\n        work()\n\n\ndef alone():\n    work()\n"
+)
+
+
+def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
+    """For each call of `work` in a module of a repository, whether it may run."""
+    (folder / ".git").mkdir()
+    for number in range(modules):
+        (folder / f"m{number}.py").touch()
+    for name, text in others.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    path = folder / "net.py"
+    path.write_text(LIBRARY)
+    file = File(LIBRARY, str(path), project=Project().view(path))
+    return [file.reach.earnest(call) for call in file.calls.named(frozenset({"work"}))]
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({}, [False, False]),
+        ({"other_py": "from net import alone, Net\nNet().show()\n"}, [True, True]),
+        ({"other_py": "from net import Net\nNet()()\n"}, [False, False]),
+        # Where else a name may come from: a notebook, a setting, a documented command.
+        ({"use_ipynb": '{"cells": ["alone()"]}'}, [False, True]),
+        ({"conf_yaml": "model: net.Net\nshow: true\n"}, [True, False]),
+        # Another thing of that name is no use of this one.
+        ({"other_py": "def alone():\n    pass\n"}, [False, False]),
+        # Names that are made up while it runs.
+        ({"other_py": "import net\ngetattr(net, name)()\n"}, [True, True]),
+        ({"other_py": "import net\nnet.__dict__[name]()\n"}, [True, True]),
+        ({"other_py": "model.eval()\ngetattr(args, name)\ngetattr(self, 'x', 0)\n"}, [False, False]),
+        # Others may import from it.
+        ({"setup_py": "from setuptools import setup\nsetup()\n"}, [True, True]),
+        ({"pyproject_toml": "[project]\nname = 'net'\n"}, [True, True]),
+        ({"pyproject_toml": "[tool.ruff]\nline-length = 120\n"}, [False, False]),
+    ],
+)
+def test_what_nothing_in_a_repository_names_runs_for_nobody(
+    others: dict[str, str], expected: list[bool], tmp_path: Path
+) -> None:
+    assert repository(tmp_path, **others) == expected
+
+
+def test_a_project_of_a_few_modules_may_be_a_beginning(tmp_path: Path) -> None:
+    assert repository(tmp_path, modules=3) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Registered, called by Python or torch, by a base class out of sight, or by itself alone.
+        ("@register\ndef alone():\n    work()\n", [True]),
+        ("class A:\n    def __getitem__(self, at):\n        work()\na = A()\n", [True]),
+        ("from torch import nn\nclass A(nn.Module):\n    def forward(self, x):\n        work()\nA()\n", [True]),
+        ("import lightning\nclass A(lightning.LightningModule):\n    def hook(self):\n        work()\nA()\n", [True]),
+        ("def alone(n):\n    work()\n    alone(n - 1)\n", [False]),
+    ],
+)
+def test_what_is_called_without_being_named(text: str, expected: list[bool], tmp_path: Path) -> None:
+    repository(tmp_path)
+    path = tmp_path / "script.py"
+    path.write_text(text)
+    file = File(text, str(path), project=Project().view(path))
+    assert [file.reach.earnest(call) for call in file.calls.named(frozenset({"work"}))] == expected
