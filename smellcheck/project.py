@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -28,10 +28,9 @@ _KEPT = 4000
 _ABSENT = "-"
 #: What a module that tests code holds.
 _OF_TESTS = re.compile(rb"^[ \t]*(?:import|from) (?:pytest|unittest)\b|^(?:async )?def test_\w*\(", re.M)
-#: What takes things by names that are put together while it runs, or that stand outside of the project.
+#: What things are taken from by names that are put together while it runs, and what imports modules by such names.
 _BY_NAME = re.compile(
-    rb"(?<![.\w])(?:eval|exec|globals|locals|__import__|locate|instantiate)\(|import_module|__dict__\[|sys\.modules|\bfire\b"
-    rb"|\bgetattr\((?!(?:args|opts?|cfg|config|hparams|torch|nn|optim|np|F)\b)[^,()]+, *(?![\s\"'])"
+    rb"\b(?:getattr|vars|dir|getmembers)\(\s*([\w.]+)(?![\w.]|\s*,\s*[\"'])|([\w.]+)\.__dict__\b|(import_module|__import__)\("
 )
 _PATTERNS = {
     "mentions": rb"(?<!def )(?<!class )\b%b\b",
@@ -74,7 +73,7 @@ class Project:
         self._data: dict[str, bytes | None] = {}
         self._held = 0
         self._through: dict[tuple[str, str, str], list[str] | None] = {}
-        self._closed: dict[str, bool] = {}
+        self._taken_from: dict[str, frozenset[str] | None] = {}
         self._keys: dict[str, tuple[str, int] | None] = {}
         self._written: dict[str, str] = {}
         self._read: dict[str, Summary | None] = {}
@@ -95,7 +94,7 @@ class Project:
         self._data.clear()
         self._held = 0
         self._through.clear()
-        self._closed.clear()
+        self._taken_from.clear()
         self._keys.clear()
 
     def data(self, path: str) -> bytes | None:
@@ -143,13 +142,18 @@ class Project:
             and not (MAYBE_TESTS.search(path) and _OF_TESTS.search(data))
         ]
 
-    def closed(self, root: str) -> bool:
-        """Whether nobody uses what no file below a root names: nobody imports from it, or makes up names."""
-        if root not in self._closed:
-            data = (self.data(os.path.join(root, name)) for name in self.places.files(root) or ())
-            made_up = any(text and _BY_NAME.search(text) for text in data) if self.places.closed(root) else True
-            self._closed[root] = not made_up
-        return self._closed[root]
+    def taken_from(self, root: str) -> frozenset[str] | None:
+        """What the modules below a root take things from by names that they make up, by its last name; modules: `?`.
+
+        `None` where others may import from the project: then anything may be used.
+        """
+        if root not in self._taken_from:
+            names = self.places.files(root) if self.places.closed(root) else None
+            data = None if names is None else (self.data(os.path.join(root, name)) or b"" for name in names)
+            self._taken_from[root] = (
+                None if data is None else frozenset(each for text in data for each in _made_up(text))
+            )
+        return self._taken_from[root]
 
     def key(self, path: str) -> tuple[str, int] | None:
         """What the content of a file is told by, and how long it is."""
@@ -202,8 +206,9 @@ class Project:
                 name, _, start = rest.partition(" ")
                 found = self.places.package(name, os.path.normpath(os.path.join(folder, start)))
                 return _ABSENT if found is None else relative(found, folder)
-            case "closed":
-                return str(self.closed(self.places.root(folder)))
+            case "taken-from":
+                taken = self.taken_from(self.places.root(folder))
+                return _ABSENT if taken is None else " ".join(sorted(taken))
             case "callers" | "definers" | "importers" | "mentions":
                 paths = self.through(self.places.root(folder), what, rest)
                 told = [relative(each, folder) for each in paths] if paths is not None else [_ABSENT]
@@ -270,9 +275,10 @@ class View:
         return self._through("importers", stem)
 
     @property
-    def closed(self) -> bool:
-        """Whether what no file of the project names is surely used by nobody."""
-        return self._note("closed") == str(True)
+    def taken_from(self) -> frozenset[str] | None:
+        """What the project takes things from by names made up at run time; `None` where others may import from it."""
+        answer = self._note("taken-from")
+        return None if answer == _ABSENT else frozenset(answer.split())
 
     def mentioning(self, name: str) -> list[str] | None:
         """The files of the project, tests left out, that hold a name other than to define it."""
@@ -369,6 +375,13 @@ class View:
 
         self._note("versions")
         return bounds(package, manifests(self._project.places.root(self._folder), self._folder))
+
+
+def _made_up(text: bytes) -> Iterator[str]:
+    for given, owner, imports in _BY_NAME.findall(text):
+        name = (given or owner).rpartition(b".")[2].decode("ascii", "replace")
+        # `getattr(import_module(name), it)` takes from a module that nobody names.
+        yield from ("?", "module") if name in ("import_module", "__import__") else ("?",) if imports else (name,)
 
 
 def _in_class(path: str, cls: Class, rest: list[str]) -> Found | None:

@@ -19,6 +19,8 @@ _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
 _BREAKPOINT = re.compile(r"((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)")
 #: What Python, torch and its hub, and runners of scripts call by themselves.
 _TAKEN = re.compile(r"^(__\w+__|forward|extra_repr|reset_parameters|train|main|\w*state_dict\w*)$")
+#: What a module may go by that was imported by a name made up at run time.
+_ANY = re.compile(r"^\w{1,2}$|(mod|module|lib|pkg|package)s?$")
 
 
 class Reach:
@@ -48,9 +50,11 @@ class Reach:
 
     def _is_unnamed(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
         file, name = self._file, definition.name.value
-        if file.project is None or definition.decorators or _TAKEN.search(name) or not file.project.closed:
+        if file.project is None or definition.decorators or _TAKEN.search(name) or file.matches(_BY_NAME, *_NAMING):
             return False
-        if file.project.path.endswith("hubconf.py"):
+        taken = file.project.taken_from
+        home = set(re.split(r"[/\\.]", file.project.path))
+        if taken is None or "hubconf" in home or taken & home or ("?" in taken and any(map(_ANY.search, taken))):
             return False
         if not self._is_free(definition):
             return False

@@ -141,7 +141,9 @@ def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
         # Names that are made up while it runs.
         ({"other_py": "import net\ngetattr(net, name)()\n"}, [True, True]),
         ({"other_py": "import net\nnet.__dict__[name]()\n"}, [True, True]),
-        ({"other_py": "model.eval()\ngetattr(args, name)\ngetattr(self, 'x', 0)\n"}, [False, False]),
+        ({"other_py": "m = importlib.import_module(name)\nlist(vars(m))\n"}, [True, True]),
+        ({"other_py": "getattr(import_module(name).net, it)\n"}, [True, True]),
+        ({"other_py": "model.eval()\ngetattr(args, name)\ngetattr(net, 'x', 0)\n"}, [False, False]),
         # Others may import from it.
         ({"setup_py": "from setuptools import setup\nsetup()\n"}, [True, True]),
         ({"pyproject_toml": "[project]\nname = 'net'\n"}, [True, True]),
