@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .config import Chosen, ConfigError, Settings, locate, resolver
 from .discover import Target, covers, discover, is_excluded, show
 from .finding import LEVELS, Finding, Problem, SafetyName
+from .packed import Packed, Texts
 from .report import Card, Place, Report
 from .selection import NOTHING, Layer, Selection, SelectorError, choose, ignored
 from .single import Job, Outcome, analyse, recall, told, unfixed
@@ -160,7 +161,7 @@ class Plan:
         safety: set[SafetyName] = set()
         if settings.fix or self.options.diff:
             safety = {"safe", "unsafe"} if settings.unsafe_fixes else {"safe"}
-        names, explicit = selection.names - off, selection.explicit - off
+        names, explicit = _without(selection.names, frozenset(off)), _without(selection.explicit, frozenset(off))
         return Job(target.path, target.shown, names, explicit, frozenset(safety), not self.options.diff)
 
     def report(self, targets: Sequence[Target], outcomes: Sequence[Outcome], problems: dict[Problem, None]) -> Report:
@@ -205,6 +206,12 @@ class Plan:
                 yield Card(rule.name, rule.family, rule.practice, level, rule.summary, page)
 
 
+@cache
+def _without(names: frozenset[str], off: frozenset[str]) -> frozenset[str]:
+    """The same set for as many files as it holds for."""
+    return names - off
+
+
 def _rules(options: Options) -> tuple[Cache | None, Sequence[Rule | Known]]:
     """The cache, if there is to be one, and the installed rules: loaded only where nobody has noted them."""
     cached, known = None, None
@@ -223,13 +230,14 @@ def _rules(options: Options) -> tuple[Cache | None, Sequence[Rule | Known]]:
     return cached, rules
 
 
-def _texts(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[Place, str]:
-    texts: dict[Place, str] = {}
+def _texts(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> Texts[Place]:
+    texts: dict[Place, Packed] = {}
     for target, outcome in zip(targets, outcomes, strict=True):
-        texts |= {(target.shown, number): text for number, text in outcome.cells.items()}
+        for number, text in outcome.cells.items():
+            texts[target.shown, number] = Packed.of(text)
         if outcome.findings and outcome.text:
             texts[target.shown, None] = outcome.text
-    return texts
+    return Texts(texts)
 
 
 def _changes(targets: Sequence[Target], outcomes: Sequence[Outcome]) -> dict[Place, tuple[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .finding import Finding, Problem, SafetyName
+from .packed import NO_TEXT, Packed
 from .sieve import parses, wanted
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Outcome:
     suppressed: int = 0
     fixed: dict[str, int] = field(default_factory=dict)
     #: The text that the findings point into, when there are any.
-    text: str = ""
+    text: Packed = NO_TEXT
     #: The texts before and after fixing, when they differ.
     change: tuple[str, str] | None = None
     #: What it may be remembered by: the key of the very bytes that were looked at.
@@ -132,7 +133,7 @@ def recall(job: Job, cache: Cache, project: Project) -> Outcome | None:
         source = Source.decode(data, job.path)
         if job.path.suffix == NOTEBOOK:
             return replace(outcome, cells=_cells(source, outcome.findings))
-        return replace(outcome, text=source.text)
+        return replace(outcome, text=Packed.of(source.text))
     except SourceError:
         return None
 
@@ -176,7 +177,7 @@ def by_cell(notebook: Source, outcome: Outcome, shown: str) -> Outcome:
         findings=findings,
         problems=tuple(now.located(problem, after) for problem in outcome.problems),
         notes=tuple(Problem(shown, "skipped-cell", one.message, one.line, one.cell) for one in notebook.skipped),
-        text="",
+        text=NO_TEXT,
         cells=_cells(now, findings),
         changes={number: (old[number], new[number]) for number in changed(before, after)},
     )
@@ -257,7 +258,8 @@ def _examine(text: str, job: Job, reader: Reader | None, view: View | None) -> O
 
 def _outcome(checked: Checked, text: str, job: Job) -> Outcome:
     findings = tuple(replace(finding, path=job.shown) for finding in checked.findings if finding.rule in job.names)
-    return Outcome(findings, _located(checked.problems, job), checked.suppressed, text=text if findings else "")
+    packed = Packed.of(text) if findings else NO_TEXT
+    return Outcome(findings, _located(checked.problems, job), checked.suppressed, text=packed)
 
 
 def _located(problems: Sequence[Problem], job: Job) -> tuple[Problem, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
 from .. import __version__
@@ -13,6 +14,8 @@ from .lines import Lines
 
 #: Raised when a program that reads the document would have to change; additions do not raise it.
 SCHEMA_VERSION = 1
+#: Findings come file by file, so that few texts are looked at side by side: the cells of a notebook.
+_AT_ONCE = 64
 
 
 def render(report: Report, look: Look) -> str:  # noqa: ARG001
@@ -23,7 +26,7 @@ def render(report: Report, look: Look) -> str:  # noqa: ARG001
 
 def document(report: Report) -> dict[str, Any]:
     """The report as plain lists and dictionaries."""
-    texts = {place: Lines.of(text) for place, text in report.texts.items()}
+    lines = lru_cache(maxsize=_AT_ONCE)(lambda place: Lines.of(report.texts[place]))
     levels = Counter(finding.level for finding in report.findings)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -40,7 +43,7 @@ def document(report: Report) -> dict[str, Any]:
             "suppressed": report.suppressed,
             "errors": len(report.problems),
         },
-        "findings": [_finding(finding, texts[finding.path, finding.cell]) for finding in report.findings],
+        "findings": [_finding(finding, lines((finding.path, finding.cell))) for finding in report.findings],
         "errors": [_problem(problem) for problem in report.problems],
         "notes": [_problem(note) for note in report.notes],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -83,7 +83,7 @@ def _rule(card: Card) -> dict[str, Any]:
     }
 
 
-@cache
+@lru_cache(maxsize=4)
 def _hashes(text: str) -> LineHashes:
     return LineHashes(text)
 
