@@ -212,7 +212,9 @@ class Answers:
             return found.function.holds
         if found.kind == "value" and isinstance(found.value, str) and found.value.startswith("="):
             return _held(found.value[1:])
-        return "?"
+        # A context of the project's own, which says nothing of gradients where it begins and ends.
+        silent = found.kind == "class" and not found.rest and not self.derives(found) and not self.words(found)
+        return "neutral" if silent else "?"
 
     def trains(self, found: Found, depth: int = 0) -> bool:
         """Whether a function of the project needs gradients, itself or through those that it surely calls."""

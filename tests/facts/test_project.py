@@ -249,6 +249,21 @@ def test_what_a_decorator_of_a_sibling_holds(write: Write, code: str, held: str)
     assert file.grad.of_function(function) == {"off": "off", "neutral": "on", "?": None}[held]
 
 
+@pytest.mark.parametrize(
+    ("code", "mode"),
+    [
+        ("class quiet:\n    def __enter__(self): self.t = time()\n    def __exit__(self, *a): print(time())", "on"),
+        ("class quiet:\n    def __enter__(self): torch.set_grad_enabled(False)\n    def __exit__(self, *a): ...", None),
+        ("class Base:\n    def __enter__(self): self.g = no_grad()\nclass quiet(Base): ...", None),
+        ("from elsewhere import Base\nclass quiet(Base):\n    def __enter__(self): ...", None),
+    ],
+)
+def test_what_a_context_of_a_sibling_holds(write: Write, code: str, mode: str | None) -> None:
+    root = write({"make.py": f"import torch\n{code}\n", "a.py": "from make import quiet\nwith quiet():\n    f(x)\n"})
+    file = seen(root, "a.py")
+    assert file.grad.mode(next(call for call in file.all(cst.Call) if file.text_of(call) == "f(x)")) == mode
+
+
 SCORE = """
     import torch
     from net import Net
