@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from .facts.reader import Reader
     from .file import File
-    from .project import View
     from .rule import Rule
     from .smell import Smell
+    from .view import View
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from .finding import Finding, Problem, SafetyName, TextEdit, TextFix
 from .ignore import RULE as UNUSED_SUPPRESSION
 
 if TYPE_CHECKING:
-    from .project import View
     from .rule import Rule
+    from .view import View
 
 __all__ = ["ROUNDS", "SAFE", "Mended", "apply", "fix", "mend"]
 

@@ -16,7 +16,7 @@ from .facts.tree import Tree, descend
 from .smell import Edit
 
 if TYPE_CHECKING:
-    from .project import View
+    from .view import View
 
 _FORM_FEEDS = re.compile(r"(^[ \t\f]*\f[ \t\f]*(?=[^\s#]))|\f", re.M)
 

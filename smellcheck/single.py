@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from .engine import Checked
     from .facts.reader import Reader
     from .manifest import Known
-    from .project import Project, View
+    from .project import Project
     from .rule import Rule
     from .source import Source, SourceError
+    from .view import View
 
 
 #: What every comment that suppresses holds; all such comments are judged.

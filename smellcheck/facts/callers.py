@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..project import View
     from ..summaries.model import Function
+    from ..view import View
 
 #: How far from a file those may be who call it under a mode.
 _FAR = 2
@@ -96,7 +96,7 @@ class Callers:
             return False
         for decorator in function.decorators:
             if decorator[:1] not in ("!", "?"):
-                from ..project import Found
+                from ..view import Found
 
                 found = self._view.own(Found(path, "module"), decorator)
                 if isinstance(found, Found) and found.function is not None and found.function.holds == "off":

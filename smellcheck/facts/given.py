@@ -10,8 +10,8 @@ from . import frameworks
 from .modes import NEUTRAL, OFF, ON
 
 if TYPE_CHECKING:
-    from ..project import Found, View
     from ..summaries.model import Function, Given
+    from ..view import Found, View
     from .kinds import Kind
 
 #: How many returns and re-exports deep an answer is looked for.
@@ -261,13 +261,13 @@ def _held(name: str) -> str:
 
 
 def _bare(found: Found) -> Found:
-    from ..project import Found as Made
+    from ..view import Found as Made
 
     return Made(found.path, "class", found.name, found.cls)
 
 
 def _class_of(found: Found) -> Found:
-    from ..project import Found as Made
+    from ..view import Found as Made
 
     return Made(found.path, "class", found.cls.name if found.cls is not None else "", found.cls)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import libcst as cst
 
 if TYPE_CHECKING:
-    from ..project import Found
+    from ..view import Found
 
 Kind = Literal[
     "module", "loss", "output", "tensor", "array", "optimizer", "loader", "dataset", "pipeline", "encoder",

@@ -11,7 +11,7 @@ from .kinds import Value
 
 if TYPE_CHECKING:
     from ..file import File
-    from ..project import Found
+    from ..view import Found
     from .callers import Callers
     from .given import Answers, Thing
 

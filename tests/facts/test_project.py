@@ -12,9 +12,10 @@ import pytest
 from smellcheck import plugins
 from smellcheck.engine import check
 from smellcheck.file import File
-from smellcheck.project import Found, Project
+from smellcheck.project import Project
 from smellcheck.summaries.make import summarise
 from smellcheck.summaries.model import read
+from smellcheck.view import Found
 
 Write = Callable[[dict[str, str]], Path]
 
