@@ -189,7 +189,8 @@ class File(Parsed):
 
     def name(self, node: cst.CSTNode) -> str | None:
         """`F.relu` as `torch.nn.functional.relu`, when imports settle it."""
-        return self.names.qualified(node)
+        full = self.names.qualified(node)
+        return self.siblings.starred(node) if full is None and self.siblings.stars else full
 
     def names_in(self, node: cst.CSTNode) -> Iterator[cst.Name]:
         """The names that an expression reads: not the attributes, not the keywords of calls."""

@@ -38,6 +38,7 @@ _CUT_FUNCTIONS = {
     "round",
 }
 _REPORTS = re.compile(r"^(add_\w+|log\w*|write\w*|print\w*|info|debug|warning|set_\w+|update\w*|text|plot\w*|save\w*)$")
+_READ_OUT = re.compile(r"^[\w.()\"'=]+\.(data|detach\(\))(\.[\w.()\"'=]+)?\.numpy\(\)$")
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
 
@@ -82,6 +83,8 @@ class Graph:
                 case cst.Call(func=func):
                     if func is not current and (self._file.name(func) or self._builtin(func)) in _CUT_FUNCTIONS:
                         return True
+                    if func is not current and isinstance(current, cst.Arg) and self._reads_out(above):
+                        return True
                 case cst.Comparison() | cst.ComparisonTarget():
                     return True
                 case cst.Subscript() if self._second_of_max(current, above):
@@ -92,6 +95,16 @@ class Graph:
                     return False
             current = above
         return False
+
+    def _reads_out(self, call: cst.Call) -> bool:
+        """Whether a function of the project detaches what it is given and makes an array of it."""
+        function = self._file.calls.callee(call)
+        if function is None:
+            made = self._file.siblings.made(call)
+            return made is not None and made.kind == "array"
+        returned = [node.value for node in self._file.calls.own_nodes(function) if isinstance(node, cst.Return)]
+        ways = [way for one in returned for way in ([one.body, one.orelse] if isinstance(one, cst.IfExp) else [one])]
+        return bool(ways) and all(way is not None and _READ_OUT.search(self._file.text_of(way)) for way in ways)
 
     def looked_at(self, node: cst.CSTNode) -> bool:
         """Whether the expression a value stands in only looks at it: its shape, its type, a print of it."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from . import frameworks
 from .kinds import Value
+from .tree import dotted
 
 if TYPE_CHECKING:
     from ..file import File
@@ -21,6 +24,7 @@ class Siblings:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self._starred: dict[str, str | None] = {}
 
     @cached_property
     def _answers(self) -> Answers | None:
@@ -37,6 +41,46 @@ class Siblings:
         from .callers import Callers
 
         return Callers(self._file.project)
+
+    @cached_property
+    def stars(self) -> tuple[tuple[str, str], ...]:
+        """The modules of the project all of whose names this file takes over, the last first: as spelled, and where."""
+        if self._answers is None:
+            return ()
+        view, found = self._answers.view, list[tuple[str, str]]()
+        for statement in self._file.tree.by_type.get(cst.ImportFrom, ()):
+            if isinstance(statement, cst.ImportFrom) and isinstance(statement.names, cst.ImportStar):
+                parts = dotted(statement.module) if statement.module is not None else []
+                spelled = "." * len(statement.relative) + ".".join(parts or [])
+                home = view.module(spelled, view.path)
+                if home is not None and home != view.path:
+                    found.insert(0, (spelled, home))
+        return tuple(found)
+
+    def starred(self, node: cst.CSTNode) -> str | None:
+        """What a chain of names means whose first nothing in this file binds, by what a star takes over."""
+        parts = dotted(node)
+        root = node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        if parts is None or not isinstance(root, cst.Name) or hasattr(builtins, root.value):
+            return None
+        if root.value not in self._starred:
+            unbound = self._file.scopes.bound(root.value, self._file.scopes.around(root)) is None
+            self._starred[root.value] = self._taken_over(root.value) if unbound else None
+        first = self._starred[root.value]
+        return None if first is None else frameworks.offered(".".join([first, *parts[1:]]))
+
+    def _taken_over(self, name: str) -> str | None:
+        assert self._answers is not None
+        view = self._answers.view
+        for spelled, home in self.stars:
+            found = view.member(home, [name])
+            if isinstance(found, str):
+                return found
+            if found is not None:
+                return f"{spelled}{'' if spelled.endswith('.') else '.'}{name}"
+        return None
 
     def _named(self, node: cst.CSTNode) -> str | None:
         """The name by which an import of this file may mean something of the project."""

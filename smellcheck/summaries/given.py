@@ -75,6 +75,8 @@ class Expressions:
         match node.func:
             case ast.Attribute(value=ast.Name(id="self"), attr=method):
                 return f"=self.{method}"
+            case ast.Attribute(value=owner, attr="numpy") if not node.args and _is_cut(owner):
+                return "#array"
             case ast.Attribute(value=owner, attr=method) if method in _SAME and (
                 full is None or full.startswith(OWN) or isinstance(owner, ast.Call)
             ):
@@ -96,6 +98,15 @@ def either(ways: list[Given]) -> Given:
     if not once:
         return ways[0] if ways else UNKNOWN
     return once[0] if len(once) == 1 else {"any": once}
+
+
+def _is_cut(node: ast.expr) -> bool:
+    """Whether a chain of methods cuts a tensor from its graph."""
+    while isinstance(node, ast.Attribute | ast.Call):
+        if isinstance(node, ast.Attribute) and node.attr in ("detach", "data"):
+            return True
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return False
 
 
 def _pins(node: ast.Call) -> bool:

@@ -484,3 +484,45 @@ def test_a_model_is_wrapped_where_it_is_built(others: dict[str, str], expected: 
     path = root / "models.py"
     checked = check(path.read_text(), rules, "models.py", project=Project().view(path))
     assert [finding.rule for finding in checked.findings] == expected
+
+
+# -- stars -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("from net import *\nNet()\n", "module"),
+        ("from .net import *\nNet()\n", "module"),
+        # What the module itself imports comes along.
+        ("from net import *\nnn.Linear(1, 1)\n", "module"),
+        ("from net import *\ndef Net(): ...\nNet()\n", None),
+        ("from net import *\nfrom more import *\nNet()\n", None),
+        ("from elsewhere import *\nNet()\n", None),
+        ("from net import *\nprint(1)\n", None),
+    ],
+)
+def test_what_a_star_takes_over(write: Write, code: str, kind: str | None) -> None:
+    root = write({"net.py": NET, "more.py": "def Net(): ...\n", "a.py": code})
+    file = seen(root, "a.py")
+    assert file.values.kind(last(file)) == kind
+
+
+@pytest.mark.parametrize(
+    ("code", "cut"),
+    [
+        ("def read(t):\n    return t.cpu().detach().numpy()", True),
+        ("def read(t):\n    return t.cpu().data.numpy() if CUDA else t.data.numpy()", True),
+        # Given a graph, this raises: then there is none.
+        ("def read(t):\n    return t.cpu().numpy()", False),
+        ("def read(t):\n    return t * 2", False),
+        ("def read(t):\n    if t.is_cuda:\n        return t\n    return t.detach().numpy()", False),
+    ],
+)
+def test_a_function_that_reads_out(write: Write, code: str, cut: bool) -> None:
+    user = "read(net(x))\n"
+    file = seen(write({"make.py": f"{code}\n", "a.py": f"from make import read\n{user}"}), "a.py")
+    local = File(f"{code}\n{user}", "b.py")
+    for each in (file, local):
+        forward = next(call for call in each.all(cst.Call) if each.text_of(call) == "net(x)")
+        assert each.graph.straight_cut(forward) is cut
