@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .view import View
 
 #: How much text is kept in memory, in case that more is asked of it.
-_HELD = 64_000_000
+_HELD = 32_000_000
+#: How many summaries are held as more than a line of text.
+_AT_HAND = 1000
 #: How many summaries a process that serves for hours keeps.
 _KEPT = 4000
 #: The answer where there is nothing.
@@ -96,9 +98,9 @@ class Project:
             except SourceError:
                 data = None
             self._held += len(data or b"")
-            if self._held > _HELD:
-                self._data.clear()
-                self._held = len(data or b"")
+            while self._held > _HELD and self._data:
+                # The oldest first: what one file asks for, its neighbours ask for as well.
+                self._held -= len(self._data.pop(next(iter(self._data))) or b"")
             self._data[path] = data
         return self._data[path]
 
@@ -171,6 +173,8 @@ class Project:
         if key is None or not line:
             return None
         if key[0] not in self._read:
+            if len(self._read) >= _AT_HAND:
+                del self._read[next(iter(self._read))]
             try:
                 self._read[key[0]] = read(line)
             except ValueError:
