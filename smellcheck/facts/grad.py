@@ -25,7 +25,7 @@ _HOOKS = re.compile(
     r"^(on_)?(validation|test|predict|sanity)_\w+$|^(validation|test|predict)_(step|epoch_end|step_end)$"
 )
 #: A loss that is read so is one of torch before 0.5.
-_ANCIENT = re.compile(r"^[^#\n]*\b\w*(loss|cost|err)\w*\.data\[0\]", re.I | re.M)
+_ANCIENT = re.compile(r"^[^#\n]*\b\w*(loss|cost|err)\w*(\.data\[0\]|(?<=total_loss)\[0\] */ *len\()", re.I | re.M)
 #: An object that is opened, as `Tracker(...)`: what switches modes is written as a function, or says so.
 _OBJECT = re.compile(r"(^|\.)[A-Z][a-z]+\w*$")
 _SWITCHES = re.compile(r"grad|infer|eval|mode|freez|frozen|disab|guard|scope|context", re.I)
@@ -62,10 +62,17 @@ class Grad:
     def _heeds_volatile(self, node: cst.CSTNode) -> bool:
         """Whether what a node is given is volatile, in code that runs only where this switches gradients off."""
         file = self._file
-        if not file.mentions("volatile=True") or not file.matches(_ANCIENT):
+        if not file.matches(_ANCIENT, ".data[0]", "total_loss[0]"):
             return False
         given = [one.node for name in file.names_in(node) for one in file.scopes.reaching(name) if one.kind == "assign"]
-        return any("volatile=True" in file.text_of(one) for one in (node, *given))
+        if file.mentions("volatile=True") and any("volatile=True" in file.text_of(one) for one in (node, *given)):
+            return True
+        # `get_batch(source, i, evaluation=True)` of another module makes it so.
+        made = (call for one in given for call in file.tree.of_type(cst.Call, one))
+        homes = {found.path for call in made if (found := file.siblings.function(call)) is not None}
+        return (
+            bool(homes) and file.project is not None and not homes.isdisjoint(file.project.mentioning("volatile") or ())
+        )
 
     def of_function(self, function: cst.FunctionDef) -> Mode | None:
         """The mode in which a function's body runs, as far as this file shows."""

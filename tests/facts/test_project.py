@@ -526,3 +526,28 @@ def test_a_function_that_reads_out(write: Write, code: str, cut: bool) -> None:
     for each in (file, local):
         forward = next(call for call in each.all(cst.Call) if each.text_of(call) == "net(x)")
         assert each.graph.straight_cut(forward) is cut
+
+
+@pytest.mark.parametrize(
+    ("score", "helper", "mode"),
+    [
+        # Only torch before 0.5 reads a loss so, and there `volatile` stops recording.
+        ("return total_loss[0] / len(source)", "return Variable(source[i], volatile=evaluation)", None),
+        ("return total_loss.item() / len(source)", "return Variable(source[i], volatile=evaluation)", "on"),
+        ("return total_loss[0] / len(source)", "return source[i]", "on"),
+    ],
+)
+def test_a_batch_that_another_module_makes_volatile(write: Write, score: str, helper: str, mode: str | None) -> None:
+    code = f"""
+        from batches import get_batch
+
+        def evaluate(source):
+            total_loss = 0
+            for i in range(9):
+                data = get_batch(source, i, evaluation=True)
+                total_loss += loss(net(data)).data
+            {score}
+    """
+    root = write({"batches.py": f"def get_batch(source, i, evaluation=False):\n    {helper}\n", "a.py": code})
+    file = seen(root, "a.py")
+    assert file.grad.mode(next(call for call in file.all(cst.Call) if file.text_of(call) == "net(data)")) == mode
