@@ -197,6 +197,8 @@ class Project:
                 name, _, start = rest.partition(" ")
                 found = self.places.package(name, os.path.normpath(os.path.join(folder, start)))
                 return ABSENT if found is None else relative(found, folder)
+            case "named":
+                return str(self.places.is_named(self.places.root(folder), rest))
             case "taken-from":
                 taken = self.taken_from(self.places.root(folder))
                 return ABSENT if taken is None else " ".join(sorted(taken))

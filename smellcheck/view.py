@@ -93,6 +93,10 @@ class View:
         answer = self._note("taken-from")
         return None if answer == ABSENT else frozenset(answer.split())
 
+    def is_named(self, name: str) -> bool:
+        """Whether the project itself goes by a name, so that a package of that name is its own."""
+        return self._note(f"named {name}") == str(True)
+
     def mentioning(self, name: str) -> list[str] | None:
         """The files of the project, tests left out, that hold a name other than to define it."""
         return self._through("mentions", name)

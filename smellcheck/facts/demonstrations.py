@@ -31,6 +31,12 @@ class Demonstrations:
         given = self._given(call)
         return (bool(given) and all(self._examples.is_made_up(value) for value in given)) or self._measured(call)
 
+    def probes(self, call: cst.Call) -> bool:
+        """Whether a forward runs once, on numbers made up in sizes that stand there: `net(torch.ones(2, 3))`."""
+        given = self._given(call)
+        once = not self._file.context.loops(call)
+        return once and bool(given) and all(self._examples.is_made_up(value, sized=True) for value in given)
+
     def _measured(self, call: cst.Call) -> bool:
         """Whether all that is looked at of a forward, once, is the shape of its result."""
         if self._file.context.loops(call):

@@ -32,23 +32,33 @@ class Examples:
         self._asked: set[Definition] = set()
         self._work = 0
 
-    def is_made_up(self, node: cst.CSTNode) -> bool:
-        """Whether an input is made up on the spot, of random numbers or of none."""
+    def is_made_up(self, node: cst.CSTNode, *, sized: bool = False) -> bool:
+        """Whether an input is made up on the spot, of random numbers or of none; `sized`, in sizes that stand there."""
         match node:
             case cst.Name():
                 reaching = self._file.scopes.reaching(node)
                 return bool(reaching) and all(
-                    d.kind == "assign" and not d.path and d.value is not None and self.is_made_up(d.value)
+                    d.kind == "assign" and not d.path and d.value is not None and self.is_made_up(d.value, sized=sized)
                     for d in reaching
                 )
             case cst.Call(func=func, args=args):
                 name = self._file.name(func) or ""
-                if name in _WRAPPERS and args:
-                    return self.is_made_up(args[0].value) or name != "torch.autograd.Variable"
+                if name in _WRAPPERS and args and self.is_made_up(args[0].value, sized=sized):
+                    return True
                 if isinstance(func, cst.Attribute) and not name:
-                    return self.is_made_up(func.value)
-                return bool(_MADE_UP.match(name))
+                    return self.is_made_up(func.value, sized=sized)
+                if name == "torch.autograd.Variable" or not _MADE_UP.match(name):
+                    return False
+                return not sized or (
+                    bool(args) and all(self._stands_there(arg.value) for arg in args if not arg.keyword)
+                )
         return False
+
+    def _stands_there(self, size: cst.BaseExpression) -> bool:
+        match size:
+            case cst.Tuple(elements=elements) | cst.List(elements=elements):
+                return all(self._stands_there(element.value) for element in elements)
+        return isinstance(size, cst.Integer)
 
     def is_written(self, node: cst.CSTNode) -> bool:
         """Whether a value is made of numbers and texts that stand in the source, and of nothing else."""

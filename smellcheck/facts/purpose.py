@@ -17,9 +17,17 @@ _TEST_PATH = re.compile(
     r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
     # Kept, and no longer run: old versions, and the copies of the code that a run leaves beside its results.
     r"|(^|/)(old|archived?|attic|obsolete|deprecated|backups?|bak|logs?)/"
+    # Somebody else's.
+    r"|(^|/)(third[-_]?part(y|ies)|3rd[-_]?party|_?vendor(ed)?|externals?|submodules)/"
     r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
     r"|onnx|onnx_export|export_onnx)\.py$",
     re.I,
+)
+#: Libraries that projects keep a copy of, to run some part of it.
+_COPIED = re.compile(
+    r"(?:^|/)(accelerate|apex|basicsr|detectron2|diffusers|espnet|fairseq|kornia|lavis|mmcls|mmcv|mmdet|mmdet3d|mmengine"
+    r"|mmpose|mmseg|monai|open_clip|peft|pytorch3d|pytorch_lightning|segment_anything|speechbrain|taming|timm|torchvision"
+    r"|transformers|ultralytics|xformers|yolox)/"
 )
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
@@ -66,9 +74,17 @@ class Purpose:
     @cached_property
     def _is_test_file(self) -> bool:
         file = self._file
-        if _TEST_PATH.search(file.path):
+        if _TEST_PATH.search(file.path) or self._is_copied:
             return True
         return bool(_TEST_FILE.search(file.path)) and (file.matches(_TEST_CODE) or file.matches(_TEST_ASSERTS))
+
+    @cached_property
+    def _is_copied(self) -> bool:
+        """Whether the file is of a library that stands in somebody else's project."""
+        library, project = _COPIED.search(self._file.path), self._file.project
+        if library is None or project is None or not self._file.path.endswith(".py"):
+            return False
+        return not project.is_named(library[1])
 
     @cached_property
     def _is_script_of_traces(self) -> bool:

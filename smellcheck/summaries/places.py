@@ -88,6 +88,22 @@ class Places:
             self._beside[root] = self._listed(root, _BESIDE)
         return self._beside[root]
 
+    def is_named(self, root: str, name: str) -> bool:
+        """Whether the project at a root goes by a name: its folder, or what packs it says so."""
+        if name in os.path.basename(root).lower():
+            return True
+        own = re.compile(rf"""\bname\s*=\s*["']?{re.escape(name)}\b""", re.I)
+        for manifest in _MARKS[1][:3]:
+            path = os.path.join(root, manifest)
+            if self.kind(path):
+                try:
+                    with open(path, encoding="utf-8", errors="replace") as file:
+                        if own.search(file.read()):
+                            return True
+                except OSError:
+                    return True
+        return False
+
     def closed(self, root: str) -> bool:
         """Whether a root is that of a repository that nobody imports from, so that what its files name is all."""
         if not any(self.kind(os.path.join(root, mark)) for mark in _MARKS[0]):

@@ -551,3 +551,38 @@ def test_a_batch_that_another_module_makes_volatile(write: Write, score: str, he
     root = write({"batches.py": f"def get_batch(source, i, evaluation=False):\n    {helper}\n", "a.py": code})
     file = seen(root, "a.py")
     assert file.grad.mode(next(call for call in file.all(cst.Call) if file.text_of(call) == "net(data)")) == mode
+
+
+# -- other people's code ---------------------------------------------------------------------------
+
+FORWARD = """
+    import torch
+
+    def labels(model: torch.nn.Module, loader):
+        model.eval()
+        for batch in loader:
+            print(model(batch).argmax().item())
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "others", "copied"),
+    [
+        ("ultralytics/nn/modules.py", {}, True),
+        ("libs/timm/models/vit.py", {"setup.py": "setup(name='mobile_sam')\n"}, True),
+        # The library itself, however its folder is called.
+        ("timm/models/vit.py", {"pyproject.toml": "[project]\nname = 'timm'\n"}, False),
+        ("src/transformers/models/bert.py", {"setup.py": "setup(\n    name='transformers',\n)\n"}, False),
+        # Not a library's folder.
+        ("transformers.py", {}, False),
+        ("models/transformer/layer.py", {}, False),
+        ("third_party/net.py", {}, True),
+    ],
+)
+def test_a_library_that_a_project_keeps_a_copy_of(
+    write: Write, path: str, others: dict[str, str], copied: bool
+) -> None:
+    root = write({"pyproject.toml": "", **others, path: FORWARD})
+    text = (root / path).read_text(encoding="utf-8")
+    file = File(text, path, project=Project().view(root / path))
+    assert file.context.in_test(next(iter(file.all(cst.Call)))) is copied
