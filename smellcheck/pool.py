@@ -82,15 +82,9 @@ def _start(body: Callable[[], None]) -> threading.Thread:
         threading.stack_size(before)
 
 
-def in_turn(items: Sequence[T], work: Callable[[T], R], done: Callable[[], None]) -> list[R]:
-    """Do all items in this process."""
-
-    def one(item: T) -> R:
-        result = work(item)
-        done()
-        return result
-
-    return deeply(lambda: [one(item) for item in items])
+def in_turn(items: Sequence[T], work: Callable[[T], R], done: Callable[[R], R]) -> list[R]:
+    """Do all items in this process; of each result what `done` makes of it is kept."""
+    return deeply(lambda: [done(work(item)) for item in items])
 
 
 def share_out(
@@ -100,9 +94,9 @@ def share_out(
     *,
     workers: int,
     weights: Sequence[int],
-    done: Callable[[], None],
+    done: Callable[[R], R],
 ) -> list[R]:
-    """Do all items in worker processes; results in the order of the items.
+    """Do all items in worker processes; what `done` makes of the results, in the order of the items.
 
     `died(item, kind, message)` gives the result of an item whose worker crashed or needed too much time.
     """
@@ -126,8 +120,7 @@ def share_out(
                 worker.dismiss()
                 if worker.batch:
                     killer = worker.batch.popleft()
-                    results[killer] = died(items[killer], kind, message)
-                    done()
+                    results[killer] = done(died(items[killer], kind, message))
                     pending.extendleft(reversed(worker.batch))
     finally:
         for worker in crew:
@@ -178,7 +171,7 @@ def _reporting(crew: list[_Worker[T]], limits: Sequence[float]) -> list[_Worker[
 
 
 def _listen(
-    worker: _Worker[T], results: dict[int, R], done: Callable[[], None], limits: Sequence[float]
+    worker: _Worker[T], results: dict[int, R], done: Callable[[R], R], limits: Sequence[float]
 ) -> tuple[str, str]:
     """Take what a worker has to say; the kind and the words of its end, empty while it lives."""
     try:
@@ -186,8 +179,7 @@ def _listen(
             at, result = worker.pipe.recv()
             worker.batch.remove(at)
             worker.since = time.monotonic()
-            results[at] = result
-            done()
+            results[at] = done(result)
     except Exception:  # a broken pipe, or the torn last words of a worker that was killed
         worker.process.join(1)
         if worker.process.exitcode == -_ALARM and worker.batch:

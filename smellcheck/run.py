@@ -268,14 +268,17 @@ def _order(finding: Finding) -> tuple[str, int, int, int, str, int]:
 
 
 def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
-    finished = 0
+    finished, cached = 0, plan.cache
 
-    def done() -> None:
+    def done(outcome: Outcome) -> Outcome:
         nonlocal finished
         finished += 1
         progress(finished, len(jobs))
+        if cached is not None:
+            cached.put(outcome)
+        # What only the cache wants to know of each file would add up.
+        return replace(outcome, asked=(), learned={}, consulted=())
 
-    cached = plan.cache
     outcomes = [recall(job, cached, plan.project) if cached is not None else None for job in jobs]
     finished = len(jobs) - outcomes.count(None)
     if cached is not None:
@@ -285,14 +288,11 @@ def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
     found = iter(_share_out(missing, plan, done) if missing else ())
     whole = [next(found) if outcome is None else outcome for outcome in outcomes]
     if cached is not None:
-        for known, outcome in zip(outcomes, whole, strict=True):
-            if known is None:
-                cached.put(outcome)
         cached.save()
     return whole
 
 
-def _share_out(jobs: Sequence[Job], plan: Plan, done: Callable[[], None]) -> list[Outcome]:
+def _share_out(jobs: Sequence[Job], plan: Plan, done: Callable[[Outcome], Outcome]) -> list[Outcome]:
     from . import pool
 
     work = partial(analyse, known=() if plan.loaded else plan.rules, project=plan.project)
