@@ -54,9 +54,20 @@ def seldom(call: cst.Call, file: File) -> bool:
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
             return False
+        if isinstance(above, cst.If) and child is not above.test and puts_off(above, file):
+            return True
         if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
             return bool(file.context.loops(above))
     return False
+
+
+def puts_off(branch: cst.If, file: File) -> bool:
+    """Whether what is asked for is done once each time that it is asked for: `if self.due: self.due = False`."""
+    return any(
+        isinstance(one.value, cst.Name) and one.value.value == "False" and file.same(target.target, branch.test)
+        for one in file.tree.of_type(cst.Assign, branch.body)
+        for target in one.targets
+    )
 
 
 def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | None, file: File) -> Fix | None:
