@@ -42,7 +42,8 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         told.add(place)
         message = f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads"
         offered = fix(call, stretch, function, file)
-        yield Smell(call, message, offered, level="info" if seldom(call, file) else None)
+        # Code that says `volatile` may well be run with the torch that heeds it.
+        yield Smell(call, message, offered, level="info" if seldom(call, file) or file.grad.volatile(call) else None)
         if offered is not None and offered.title.startswith("Decorate"):
             return
 

@@ -59,14 +59,22 @@ class Grad:
             return None
         return self.of_function(function) if function is not None else "on"
 
+    def volatile(self, node: cst.CSTNode) -> bool:
+        """Whether what a node is given is `volatile=True`, which switched gradients off before torch 0.4."""
+        file = self._file
+        if not file.mentions("volatile=True"):
+            return False
+        given = [one.node for name in file.names_in(node) for one in file.scopes.reaching(name) if one.kind == "assign"]
+        return any("volatile=True" in file.text_of(one) for one in (node, *given))
+
     def _heeds_volatile(self, node: cst.CSTNode) -> bool:
         """Whether what a node is given is volatile, in code that runs only where this switches gradients off."""
         file = self._file
         if not file.matches(_ANCIENT, ".data[0]", "total_loss[0]"):
             return False
-        given = [one.node for name in file.names_in(node) for one in file.scopes.reaching(name) if one.kind == "assign"]
-        if file.mentions("volatile=True") and any("volatile=True" in file.text_of(one) for one in (node, *given)):
+        if self.volatile(node):
             return True
+        given = [one.node for name in file.names_in(node) for one in file.scopes.reaching(name) if one.kind == "assign"]
         # `get_batch(source, i, evaluation=True)` of another module makes it so.
         made = (call for one in given for call in file.tree.of_type(cst.Call, one))
         homes = {found.path for call in made if (found := file.siblings.function(call)) is not None}
