@@ -13,7 +13,7 @@ _DEEPEST = 4
 @rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loop = source(call, file)
-    if loop is None or file.context.in_test(call) or not pinned(file.context.loop(loop).over, file):
+    if loop is None or file.context.in_test(call):
         return
     calls = [one for one in file.tree.own_of_type(cst.Call, loop.body) if source(one, file) is loop]
     if calls[0] is not call:
@@ -26,7 +26,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 
 
 def source(call: cst.Call, file: File) -> cst.For | None:
-    """The loop over batches of which a call moves a part to a device, and waits for it."""
+    """The loop over pinned batches of which a call moves a part to a device, and waits for it."""
     device = file.moves.destination(call)
     if (
         device is None
@@ -44,6 +44,8 @@ def source(call: cst.Call, file: File) -> cst.For | None:
     if not isinstance(loop, cst.For) or not isinstance(part, cst.Name):
         return None
     if file.context.is_guarded(call, loop) or not file.context.within(call, loop.body):
+        return None
+    if not pinned(file.context.loop(loop).over, file):
         return None
     name = re.escape(part.value)
     changed = re.search(rf"\b{name}(\[[^\n]*\])?(\.\w+_\(|\s*[-+*/]=)|\b{name}\[[^\n]*\]\s*=[^=]", file.text_of(loop))

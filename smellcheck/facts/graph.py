@@ -38,6 +38,8 @@ _CUT_FUNCTIONS = {
     "round",
 }
 _REPORTS = re.compile(r"^(add_\w+|log\w*|write\w*|print\w*|info|debug|warning|set_\w+|update\w*|text|plot\w*|save\w*)$")
+#: What functions that read a tensor out are named like; all else is not worth the look.
+_READERS = re.compile(r"numpy|np|arr|host|list|read", re.I)
 _READ_OUT = re.compile(r"^[\w.()\"'=]+\.(data|detach\(\))(\.[\w.()\"'=]+)?\.numpy\(\)$")
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
@@ -98,6 +100,9 @@ class Graph:
 
     def _reads_out(self, call: cst.Call) -> bool:
         """Whether a function of the project detaches what it is given and makes an array of it."""
+        named = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+        if not isinstance(named, cst.Name) or not _READERS.search(named.value):
+            return False
         function = self._file.calls.callee(call)
         if function is None:
             made = self._file.siblings.made(call)
