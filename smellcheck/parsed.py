@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
+from .cells import MASK
 from .facts.reader import Reader
 from .facts.spans import Span
 from .facts.tree import Tree, descend
@@ -43,6 +44,11 @@ class Parsed:
         self.module = self._reader.parse(self.spelled)
         self._texts = self._reader.texts
         self._matches: dict[re.Pattern[str], bool] = {}
+
+    @property
+    def in_cells(self) -> bool:
+        """Whether this is a notebook, its cells joined to one module."""
+        return self.text.startswith(f"{MASK}_")
 
     @cached_property
     def tree(self) -> Tree:

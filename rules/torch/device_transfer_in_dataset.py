@@ -20,6 +20,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     device = target(call, file)
     if device is None or "cpu" in device or file.context.in_test(call) or already_there(call, function, file):
         return
+    if one_by_one(function, file):
+        return
     match file.parent(call):
         case cst.Arg() as arg if isinstance(outer := file.parent(arg), cst.Call) and file.values.is_module(outer.func):
             return
@@ -63,6 +65,18 @@ def joins_samples(call: cst.Call, function: cst.FunctionDef, file: File) -> bool
     return any(
         isinstance(loop.over, cst.Name) and loop.over.value == parameters[0] for loop in file.context.loops(call)
     )
+
+
+def one_by_one(function: cst.FunctionDef, file: File) -> bool:
+    """Whether all loaders of a data set, in sight, make batches of one: the sample is the whole batch."""
+    owner = file.calls.class_of(function)
+    sizes = []
+    for call in file.calls.named(frozenset({"DataLoader"})) if owner is not None else ():
+        if file.loaders.dataset(call) is not owner:
+            continue
+        size, sampler = file.argument(call, "batch_size", 1), file.argument(call, "batch_sampler")
+        sizes.append(sampler is None and (size is None or file.text_of(size.value) in ("1", "None")))
+    return bool(sizes) and all(sizes)
 
 
 def already_there(call: cst.Call, function: cst.FunctionDef, file: File) -> bool:

@@ -18,9 +18,15 @@ _LEARNED = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
 # and there are as few scores as channels.
 _POSITIONS_LAST = r"""->[^"']*\(\w+ \w+\)\s*["']|\.(view|reshape)\([^()]+, *-1\)$|\.flatten\(-?\d\)$"""
 _ONE_QUERY = r"\.(view|reshape)\([^(),]+, *1 *,|\.unsqueeze\(-?[12]\)"
+#: What is attended to is a handful: the layers of a network, the joints of a body.
+_HANDFUL = re.compile(
+    r"\.(view|reshape)\([^()]*\b(n|num|number_of)_?(layers?|experts?|joints?|keypoints|views?|cams?|cameras?|levels?|scales"
+    r"|agents?|slots?|modalities|fields)\b"
+)
 _OTHER = re.compile(f"{_POSITIONS_LAST}|{_ONE_QUERY}")
 _REFERENCE = re.compile(r"ref|naive|eager|manual|slow|vanilla|plain|math|native|standard", re.I)
 _WIDE = 120
+_DEEPEST = 4
 
 
 @rule(
@@ -53,7 +59,8 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
         f"the scores of all queries for all keys are written to memory {passes} times, which "
         "`scaled_dot_product_attention` spares",
         fix(found, file) if may_mend and (bounds is None or bounds[0] >= (2, 1) or not bounds[0]) else None,
-        level="info" if rank == 3 or found.optional else None,
+        # A notebook that spells it out explains it, as a rule.
+        level="info" if rank == 3 or found.optional or file.in_cells else None,
     )
 
 
@@ -96,7 +103,15 @@ def few_scores(found: Attention, file: File) -> bool:
             todo += [one.value for one in file.scopes.reaching(name) if isinstance(one.value, cst.BinaryOperation)]
     names = [name for node in todo for name in file.names_in(node)]
     values = [one.value for name in names for one in file.scopes.reaching(name) if one.value is not None]
-    return any(_OTHER.search(file.text_of(value)) for value in values)
+    return any(_OTHER.search(file.text_of(value)) for value in values) or handful(found.query, file)
+
+
+def handful(query: cst.CSTNode, file: File, depth: int = 0) -> bool:
+    """Whether the positions of a query, or of what it is made of, are as many as things that one counts on fingers."""
+    if _HANDFUL.search(file.text_of(query)):
+        return True
+    made = {one.value for name in file.names_in(query) for one in file.scopes.reaching(name) if one.kind == "assign"}
+    return depth < _DEEPEST and any(handful(one, file, depth + 1) for one in made if one is not None)
 
 
 def fix(found: Attention, file: File) -> Fix | None:

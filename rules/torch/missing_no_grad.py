@@ -34,7 +34,8 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
             continue
         if file.inference.weightless(model) or file.inference.asks_for_gradients(model):
             continue
-        if file.inference.holds_inside(model):
+        # What drops a guard is told of there.
+        if file.inference.holds_inside(model) or file.grad.dropped(call):
             continue
         if file.grad.off_elsewhere(call):
             continue

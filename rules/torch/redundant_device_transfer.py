@@ -9,6 +9,12 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _CPU = re.compile(r"""^(['"]cpu['"]|torch\.device\(['"]cpu['"]\))$""")
 _CASTS = {"float", "long", "half", "double", "int", "squeeze", "unsqueeze", "view", "contiguous"}
+#: What makes a tensor on the host unless it is told a device.
+_MADE = re.compile(
+    r"^torch\.(tensor|as_tensor|from_numpy|zeros|ones|full|empty|eye|arange|linspace|rand|randn|randint|randperm"
+    r"|Tensor|\w+Tensor)$"
+)
+_DEEPEST = 3
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 
@@ -229,8 +235,34 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, kind: str, file:
         call,
         f"`{file.text_of(receiver)}` does not change in this loop and is copied to the device in each turn",
         fix,
-        level="info" if kind == "epoch" else None,
+        # What is on the device already is only asked where it is.
+        level=None if kind != "epoch" and starts_on_host(receiver, file) else "info",
     )
+
+
+def starts_on_host(tensor: cst.CSTNode, file: File, depth: int = 0) -> bool:
+    """Whether a tensor surely was made on the host, or brought there."""
+    match tensor:
+        case cst.Name() if depth < _DEEPEST:
+            made = [one.value for one in file.scopes.reaching(tensor) if one.kind == "assign" and not one.path]
+            whole = len(made) == len(file.scopes.reaching(tensor)) > 0
+            return whole and all(one is not None and starts_on_host(one, file, depth + 1) for one in made)
+        case cst.Attribute(value=cst.Name("self"), attr=cst.Name(attribute)) if depth < _DEEPEST:
+            owner = file.calls.enclosing_class(tensor)
+            held = list(file.values.attribute_values(owner, attribute)) if owner is not None else []
+            return bool(held) and all(one is not None and starts_on_host(one, file, depth + 1) for one in held)
+        case cst.Call(func=func):
+            if _MADE.match(file.name(func) or ""):
+                return file.argument(tensor, "device") is None
+            if file.name(func) == "torch.load":
+                where = file.argument(tensor, "map_location", 1)
+                return where is not None and bool(_CPU.match(file.text_of(where.value)))
+            if isinstance(func, cst.Attribute) and file.name(func) is None:
+                moved = file.moves.destination(tensor)
+                return moved == '"cpu"' if moved is not None else starts_on_host(func.value, file, depth)
+        case cst.Subscript(value=inner):
+            return starts_on_host(inner, file, depth)
+    return False
 
 
 def already_there(call: cst.Call, device: str, loop: cst.CSTNode, file: File) -> bool:

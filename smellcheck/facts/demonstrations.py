@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: As many parameters have a graph that no meter sees.
 _TOY = 1_000
 _SHAPES = {"shape", "size", "dim", "ndim", "numel"}
+_COMPARES = frozenset({"allclose", "assert_close", "assert_allclose", "assert_array_equal", "assert_almost_equal"})
+_JOINS = ("torch.cat", "torch.stack", "torch.concat")
 _HANDLED = {"weight", "bias"}
 _PARAMETERS = {"torch.nn.Linear": 1, "torch.nn.Bilinear": 2, "torch.nn.Conv1d": 2, "torch.nn.Conv2d": 2}
 
@@ -36,6 +38,28 @@ class Demonstrations:
         given = self._given(call)
         once = not self._file.context.loops(call)
         return once and bool(given) and all(self._examples.is_made_up(value, sized=True) for value in given)
+
+    def compares(self, call: cst.Call) -> bool:
+        """Whether all that is done with what a forward gives is to see that it equals something else."""
+        whole: cst.CSTNode | None = self._file.parent(call)
+        while isinstance(whole, cst.Arg | cst.ListComp | cst.GeneratorExp | cst.List | cst.Element) or (
+            isinstance(whole, cst.Call) and self._file.name(whole.func) in _JOINS
+        ):
+            whole = self._file.parent(whole)
+        match whole:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+                read: list[cst.Name] = list(self._file.uses(bound))
+            case _:
+                return False
+        return bool(read) and all(self._is_compared(name) for name in read)
+
+    def _is_compared(self, name: cst.Name) -> bool:
+        arg = self._file.parent(name)
+        call = self._file.parent(arg) if isinstance(arg, cst.Arg) else None
+        match call:
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value=function)) | cst.Name(value=function)):
+                return function in _COMPARES
+        return False
 
     def _measured(self, call: cst.Call) -> bool:
         """Whether all that is looked at of a forward, once, is the shape of its result."""

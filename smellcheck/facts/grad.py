@@ -59,6 +59,27 @@ class Grad:
             return None
         return self.of_function(function) if function is not None else "on"
 
+    def dropped(self, node: cst.CSTNode) -> bool:
+        """Whether a guard was meant to hold at a node, and is dropped before it: `torch.no_grad()` as a statement."""
+        if not self._file.mentions("no_grad()") and not self._file.mentions("inference_mode()"):
+            return False
+        for child, above in self._file.context.ancestors(node):
+            if isinstance(above, cst.IndentedBlock | cst.Module):
+                for statement in above.body:
+                    if statement is child:
+                        break
+                    if self._is_dropped(statement):
+                        return True
+            if isinstance(above, cst.FunctionDef):
+                return False
+        return False
+
+    def _is_dropped(self, statement: cst.CSTNode) -> bool:
+        match statement:
+            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=func, args=[]))]):
+                return self._file.name(func) in OFF
+        return False
+
     def volatile(self, node: cst.CSTNode) -> bool:
         """Whether what a node is given is `volatile=True`, which switched gradients off before torch 0.4."""
         file = self._file

@@ -209,7 +209,8 @@ class Inference:
         Empty when not sure. Sure is what follows `.eval()` in the same block, and what is turned into labels, numbers
         or detached values and goes nowhere else.
         """
-        if self._demonstrations.shown(call, self.model(call)) or self._demonstrations.probes(call):
+        shows = self._demonstrations
+        if shows.shown(call, self.model(call)) or shows.probes(call) or shows.compares(call):
             return []
         found = self._after_eval(call)
         switched = found is not None or self._set_to_eval(self.model(call), by_script=True)

@@ -143,6 +143,12 @@ class Loaders:
                 return int(default.value.evaluated_value) if isinstance(default.value, cst.Integer) else None
         return None
 
+    def dataset(self, loader: cst.Call) -> cst.ClassDef | None:
+        """The class in the file that a loader's samples surely come from."""
+        given = self._file.argument(loader, "dataset", 0)
+        made = self._made(given.value, 0) if given is not None else None
+        return self._file.calls.local_class(made.func) if isinstance(made, cst.Call) else None
+
     def decodes(self, loader: cst.Call) -> str | None:
         """What a sample of the loader's dataset surely is read from files with, in words."""
         given = self._file.argument(loader, "dataset", 0)

@@ -168,7 +168,7 @@ class Loops:
         if len(args) == 3 and not _is_integer(args[2], 1):
             return "chunk", call, False
         stop = args[0] if len(args) == 1 else args[1]
-        if isinstance(stop, cst.Integer) and int(stop.evaluated_value) <= _FEW:
+        if at_most(stop, _FEW):
             return "few", call, False
         sized = self.sized(stop)
         if sized is not None:
@@ -231,6 +231,18 @@ def _last_name(node: cst.CSTNode) -> str:
         case cst.Tuple(elements=[*_, last]):
             return _last_name(last.value)
     return ""
+
+
+def at_most(node: cst.CSTNode, count: int) -> bool:
+    """Whether a number surely is no larger: it stands there, or as one of those that the least is taken of."""
+    match node:
+        case cst.Integer():
+            return int(node.evaluated_value) <= count
+        case cst.Call(func=cst.Name("min"), args=args):
+            return len(args) > 1 and any(
+                isinstance(arg.value, cst.Integer) and at_most(arg.value, count) for arg in args
+            )
+    return False
 
 
 def _is_integer(node: cst.CSTNode, value: int) -> bool:

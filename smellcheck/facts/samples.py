@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from .items import COLLECTIVE, last_name
-from .loops import Comprehension, LoopKind
+from .loops import Comprehension, LoopKind, at_most
 from .rounds import Rounds, read
 from .scopes import COMPREHENSIONS
 
@@ -194,6 +194,8 @@ class Samples:
                 count = upper
             case cst.Call(func=cst.Attribute(attr=cst.Name(value="head" | "tail")), args=[cst.Arg(value=count)]):
                 pass
+            case cst.Call(func=cst.Name(value="range"), args=[cst.Arg(value=cst.Call() as count)]):
+                pass
             case _ if made is not None:
                 listed = self._written(made.made)
                 if listed is None or not listed.elements:
@@ -201,7 +203,7 @@ class Samples:
                 # Who types the texts into the program shows what it does.
                 typed = all(_is_typed(element.value) for element in listed.elements)
                 return len(listed.elements) <= (_TYPED if typed else _FEW)
-        return isinstance(count, cst.Integer) and count.evaluated_value <= _FEW
+        return count is not None and at_most(count, _FEW)
 
     def _written(self, made: cst.CSTNode | None) -> cst.List | cst.Tuple | None:
         """The list in the source that a value is, or that an array is made of."""

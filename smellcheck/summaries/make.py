@@ -88,6 +88,8 @@ class _Module:
                     pauses = True
                 case ast.Assign(targets=targets, value=value):
                     assigned += [(held, value) for target in targets if (held := _of_self(target)) is not None]
+                case ast.AnnAssign(target=target, value=ast.expr() as value) if (held := _of_self(target)) is not None:
+                    assigned.append((held, value))
         expressions = Expressions(self._spelling, params, bound)
         if attributes is not None:
             for attribute, value in assigned:

@@ -10,10 +10,14 @@ _LEAVES = frozenset({ast.Name, ast.Constant})
 _INNER = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda})
 _PLAIN = frozenset({
     "ctx", "id", "attr", "op", "ops", "kind", "type_comment", "type_ignores", "annotation", "returns", "name", "names",
-    "module", "level", "arg", "is_async", "simple", "conversion", "type_params", "rest", "cls", "kwd_attrs",
+    "module", "level", "arg", "is_async", "simple", "conversion", "type_params", "rest", "cls", "kwd_attrs", "str",
 })  # fmt: skip
 _GAPPED = frozenset({ast.Dict, ast.arguments})
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: (), ast.arguments: ("kw_defaults", "defaults")}
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.Constant: (),
+    ast.MatchSingleton: (),
+    ast.arguments: ("kw_defaults", "defaults"),
+}
 
 
 def children(node: ast.AST) -> list[ast.AST]:

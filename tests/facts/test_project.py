@@ -586,3 +586,25 @@ def test_a_library_that_a_project_keeps_a_copy_of(
     text = (root / path).read_text(encoding="utf-8")
     file = File(text, path, project=Project().view(root / path))
     assert file.context.in_test(next(iter(file.all(cst.Call)))) is copied
+
+
+def test_a_summary_reads_every_syntax() -> None:
+    text = """
+    class Reader:
+        def __init__(self):
+            self.size: int = 3
+
+        def read(self, given):
+            match given:
+                case True | None:
+                    return 1
+                case {"a": [1, *rest], **more} if more:
+                    return rest
+                case str(x) | Reader(size=x):
+                    return x
+            with open(given) as file:
+                return f"{file!r:>{self.size}}", lambda *a, b=1, **c: (yield)
+    """
+    summary = summarise(textwrap.dedent(text).encode())
+    assert summary is not None
+    assert summary.classes["Reader"].attributes == {"size": "#number"}
