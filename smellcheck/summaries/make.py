@@ -88,8 +88,8 @@ class _Module:
                     pauses = True
                 case ast.Assign(targets=targets, value=value):
                     assigned += [(held, value) for target in targets if (held := _of_self(target)) is not None]
-                case ast.AnnAssign(target=target, value=ast.expr() as value) if (held := _of_self(target)) is not None:
-                    assigned.append((held, value))
+                case ast.AnnAssign(target=ast.Attribute() as annotated, value=ast.expr() as value):
+                    assigned += [(held, value)] if (held := _of_self(annotated)) is not None else []
         expressions = Expressions(self._spelling, params, bound)
         if attributes is not None:
             for attribute, value in assigned:
