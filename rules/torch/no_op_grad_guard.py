@@ -68,7 +68,11 @@ def volatile(call: cst.Call, file: File) -> Iterator[Smell]:
     if forward is None or file.grad.mode(forward) != "on" or file.grad.off_elsewhere(forward):
         return
     model = file.inference.model(forward)
-    if file.inference.frozen(model) or file.inference.stretch(forward, file.context.function(forward)):
+    if (
+        file.inference.frozen(model)
+        or file.inference.only_runs(forward)
+        or file.inference.stretch(forward, file.context.function(forward))
+    ):
         return
     message = f"`volatile=True` does nothing since torch 0.4: the forward of `{file.text_of(model)}` records a graph"
     yield Smell(call, message)

@@ -58,6 +58,8 @@ class Examples:
         match size:
             case cst.Tuple(elements=elements) | cst.List(elements=elements):
                 return all(self._stands_there(element.value) for element in elements)
+            case cst.BinaryOperation(left=left, right=right):
+                return self._stands_there(left) and self._stands_there(right)
         return isinstance(size, cst.Integer)
 
     def is_written(self, node: cst.CSTNode) -> bool:

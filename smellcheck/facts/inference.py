@@ -203,14 +203,22 @@ class Inference:
             return False
         return bool(_ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
 
+    def demonstrates(self, call: cst.Call) -> bool:
+        """Whether a forward is there to be looked at: of examples, of made-up numbers, or to see that it is right."""
+        shows = self._demonstrations
+        return shows.shown(call, self.model(call)) or shows.probes(call) or shows.compares(call)
+
+    def only_runs(self, call: cst.Call) -> bool:
+        """Whether a forward is there to see that it runs, or what shape it gives."""
+        return self._demonstrations.only_runs(call)
+
     def stretch(self, call: cst.Call, function: cst.FunctionDef | None) -> list[cst.CSTNode]:
         """The neighbouring statements, from that of the call to the last forward, that surely are inference.
 
         Empty when not sure. Sure is what follows `.eval()` in the same block, and what is turned into labels, numbers
         or detached values and goes nowhere else.
         """
-        shows = self._demonstrations
-        if shows.shown(call, self.model(call)) or shows.probes(call) or shows.compares(call):
+        if self.demonstrates(call):
             return []
         found = self._after_eval(call)
         switched = found is not None or self._set_to_eval(self.model(call), by_script=True)
