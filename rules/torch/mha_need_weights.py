@@ -8,7 +8,9 @@ import libcst as cst
 from smellcheck import File, Fix, Smell, rule
 
 # One query asks for as many weights as there are keys: a row, not a matrix.
-_ONE_QUERY = re.compile(r"\[(:, *)?(:1|-1:|0:1)[,\]]|\b(randn|rand|zeros|ones|empty)\(1, *1, ")
+_ONE_QUERY = re.compile(
+    r"\[(:, *)?(:1|-1:|0:1)[,\]]|\b(randn|rand|zeros|ones|empty)\(1, *1, |\.(view|reshape)\(1, [^()]+\)$"
+)
 
 
 @rule(imports="torch", words="MultiheadAttention", practice="refactoring")

@@ -51,7 +51,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
 
 def seldom(call: cst.Call, file: File) -> bool:
     """Whether a single forward is all: of a run of a script, or of a training loop every so many steps."""
-    if file.hot.runs_once(call):
+    if file.hot.runs_once(call) or watched(call, file):
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
@@ -61,6 +61,12 @@ def seldom(call: cst.Call, file: File) -> bool:
         if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
             return bool(file.context.loops(above))
     return False
+
+
+def watched(call: cst.Call, file: File) -> bool:
+    """Whether each turn of the loop around a forward draws a picture, and waits for somebody to look at it."""
+    loops = file.context.loops(call)[:1] if file.mentions("plt.pause(") else []
+    return any("plt.pause(" in file.text_of(loop.node) for loop in loops)
 
 
 def puts_off(branch: cst.If, file: File) -> bool:

@@ -25,6 +25,7 @@ class Context:
         self._file = file
         self._loops = Loops(file)
         self._purpose = Purpose(file)
+        self._single: dict[cst.For | cst.While, bool] = {}
 
     def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """The function whose body a node stands in; `None` at module or class level."""
@@ -95,10 +96,18 @@ class Context:
     def repeats(self, above: LoopNode, child: cst.CSTNode, node: cst.CSTNode) -> bool:
         """Whether a loop around a node runs it again and again; `child`, right below the loop, leads there."""
         if isinstance(above, cst.For):
-            return child is above.body
+            return child is above.body and not self._ends_at_once(above)
         if isinstance(above, cst.While):
-            return child is above.body or child is above.test
+            return (child is above.body or child is above.test) and not self._ends_at_once(above)
         return not (isinstance(child, cst.CompFor) and self.within(node, child.iter))
+
+    def _ends_at_once(self, loop: cst.For | cst.While) -> bool:
+        """Whether a loop is left at the end of its first turn: its body ends in `break`, and nothing goes on before."""
+        if loop not in self._single:
+            lines = loop.body.body
+            last = lines[-1].body[-1] if lines and isinstance(lines[-1], cst.SimpleStatementLine) else None
+            self._single[loop] = isinstance(last, cst.Break) and not self._file.tree.of_type(cst.Continue, loop.body)
+        return self._single[loop]
 
     def invariant(self, node: cst.CSTNode, loop: LoopNode) -> bool:
         """Whether no name that an expression reads is bound, and no attribute of it stored, inside a loop."""

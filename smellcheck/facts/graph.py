@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
+from .modes import NEEDS_GRAPH
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -240,6 +242,10 @@ class Graph:
                 case cst.Return() | cst.Yield() | cst.From():
                     return "escapes" if sure else "handed"
                 case cst.Attribute(attr=cst.Name(value="backward")):
+                    return "escapes"
+                case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)) as func) if (
+                    func is not current and method in NEEDS_GRAPH
+                ):
                     return "escapes"
                 case cst.Index():
                     return None  # what picks an item has no share in its gradient

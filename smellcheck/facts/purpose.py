@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ..file import File
 
 _TEST_PATH = re.compile(
-    r"(^|/)(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    r"(^|/)(\w+[-_])?(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
     # Kept, and no longer run: old versions, and the copies of the code that a run leaves beside its results.
-    r"|(^|/)(old|archived?|attic|obsolete|deprecated|backups?|bak|logs?)/"
+    r"|(^|/)([^/]+[-_.])?(old|archived?|attic|legacy|obsolete|deprecated|backups?|bak)([-_.][^/]+)?/|(^|/)logs?/"
     # Somebody else's.
     r"|(^|/)(third[-_]?part(y|ies)|3rd[-_]?party|_?vendor(ed)?|externals?|submodules)/"
     r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
@@ -32,7 +32,9 @@ _COPIED = re.compile(
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
 _TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b", re.M)
-_TEST_ASSERTS = re.compile(r"^def test_\w+\(\):(\n([ \t].*)?)*\n[ \t]+assert ", re.M)
+_TEST_ASSERTS = re.compile(r"^def test_\w+\(\):(\n([ \t].*)?)*\n[ \t]+(assert |[\w.]*\bassert_\w+\()", re.M)
+#: What a function that is named a test, and takes nothing, makes up to see what comes of it.
+_MADE_UP = re.compile(r"\btorch\.(randn|rand|randint)\(")
 _TEST_NAME = re.compile(
     r"bench_|benchmark|speed_?test|profile_|_profile|debug|gradcheck|sanity_check|smoke|time_it|latency"
     r"|^check_|^example_|^export_|_export$|onnx|torchscript",
@@ -111,6 +113,8 @@ class Purpose:
         # Who trains and exports what comes out is there to train.
         if _TEST_NAME.search(name) or (traces and not self._file.phase.function_trains(function)):
             return True
-        return name.lstrip("_").startswith("test_") and any(
-            isinstance(node, cst.Assert) for node in descend(function.body)
-        )
+        if not name.lstrip("_").startswith("test_"):
+            return False
+        if not function.params.params and _MADE_UP.search(self._file.text_of(function.body)):
+            return True
+        return any(isinstance(node, cst.Assert) for node in descend(function.body))

@@ -32,6 +32,15 @@ def earnest(text: str, folder: Path, **others: str) -> list[bool]:
         # Commented out calls are none.
         (SCRIPT.replace("    train()", "    train()\n    # evaluate()"), [True, False]),
         (SCRIPT.replace("    train()", "    train()\n    evaluate()"), [True, True]),
+        # A copy that reads what only the function it was copied from binds.
+        (
+            "def f():\n    x = work()\n    print(x)\n\ndef g():\n    for _ in range(3):\n        work(x)\n",
+            [True, False],
+        ),
+        ("def f():\n    x = work()\n    print(x)\n\ndef g(y):\n    if y:\n        work(x)\n", [True, True]),
+        ("def f():\n    global x\n    x = work()\n\ndef g():\n    work(x)\n", [True, True]),
+        ("from a import *\ndef f():\n    x = work()\n\ndef g():\n    work(x)\n", [True, True]),
+        ("def f():\n    id = work()\n\ndef g():\n    work(id)\n", [True, True]),
         # Only what is abandoned calls it.
         (SCRIPT.replace(MAIN, f"def both():\n    evaluate()\n\n\n{MAIN}"), [True, False]),
         ("def evaluate():\n    work()\n    evaluate()\n\n\nif __name__ == '__main__':\n    pass\n", [False]),
