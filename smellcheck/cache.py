@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import manifest
 from .finding import Finding, Physical, Problem, Range, TextEdit, TextFix
+from .packed import NO_TEXT, Packed
 from .single import Outcome
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _LASTING = ("syntax-error", "unsupported")
 class _Shard:
     """The entries whose keys begin alike: one file."""
 
-    lines: dict[str, tuple[int, str]] = field(default_factory=dict)
+    lines: dict[str, tuple[int, Packed]] = field(default_factory=dict)
     changed: bool = False
 
 
@@ -87,8 +88,7 @@ class Cache:
 
     def get(self, key: str) -> Outcome | None:
         """What was found, if it is known."""
-        shard = self._shard(key)
-        line = shard.lines.get(key, (0, ""))[1]
+        line = self._line(key)
         outcome = _decoded(line) if line else None
         if outcome is not None:
             self._touch(key)
@@ -96,8 +96,7 @@ class Cache:
 
     def asked(self, key: str) -> list[list[str]]:
         """What was asked of other files to judge the one of this key: the last time, and before, when it differed."""
-        line = self._shard(key).lines.get(key, (0, ""))[1]
-        digest, _, entry = line.partition(" ")
+        digest, _, entry = self._line(key).partition(" ")
         if not entry.startswith("{") or digest != _sum(entry):
             return []
         self._touch(key)
@@ -106,11 +105,14 @@ class Cache:
 
     def summary(self, key: str) -> str | None:
         """What a module of some content says of itself, if it is known."""
-        digest, _, entry = self._shard(key).lines.get(key, (0, ""))[1].partition(" ")
+        digest, _, entry = self._line(key).partition(" ")
         if not digest or digest != _sum(entry):
             return None
         self._touch(key)
         return entry
+
+    def _line(self, key: str) -> str:
+        return self._shard(key).lines.get(key, (0, NO_TEXT))[1].read()
 
     def _touch(self, key: str) -> None:
         shard = self._shard(key)
@@ -139,7 +141,7 @@ class Cache:
 
     def _keep(self, key: str, line: str) -> None:
         shard = self._shard(key)
-        shard.lines[key] = (self._today, line)
+        shard.lines[key] = (self._today, Packed.of(line))
         shard.changed = True
 
     def save(self) -> None:
@@ -151,7 +153,7 @@ class Cache:
             path = self._home / f"{name}.txt"
             # What another run has written meanwhile is kept.
             lines = {**self._read_lines(path), **shard.lines}
-            text = (f"{key} {day} {line}\n" for key, (day, line) in lines.items() if self._today - day <= KEPT)
+            text = (f"{key} {day} {line.read()}\n" for key, (day, line) in lines.items() if self._today - day <= KEPT)
             _write(path, "".join(text))
         self._prune()
 
@@ -162,13 +164,13 @@ class Cache:
         return self._shards[name]
 
     @staticmethod
-    def _read_lines(path: Path) -> dict[str, tuple[int, str]]:
+    def _read_lines(path: Path) -> dict[str, tuple[int, Packed]]:
         lines = {}
         for line in (_read(path) or "").split("\n"):
             key, _, rest = line.partition(" ")
             day, _, entry = rest.partition(" ")
             if day.isdecimal() and day.isascii() and len(day) < 9:
-                lines[key] = (int(day), entry)
+                lines[key] = (int(day), Packed.of(entry))
         return lines
 
     # -- the directory -----------------------------------------------------------------------------

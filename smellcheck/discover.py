@@ -22,7 +22,7 @@ SUFFIXES = (".py", ".pyw", ".ipynb")
 Ignores = tuple[tuple[Path, "GitIgnoreSpec"], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Target:
     """A file to check, the name it is reported under, and the settings that hold for it."""
 

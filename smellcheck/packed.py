@@ -13,7 +13,7 @@ _LEVEL = 1
 K = TypeVar("K", bound=Hashable)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Packed:
     """One text; empty for none."""
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from .packed import Packed
 from .summaries.model import Summary, digest_of, read
 from .summaries.places import MAYBE_TESTS, Places, relative
 
@@ -62,7 +63,9 @@ class Project:
         self._through: dict[tuple[str, str, str], list[str] | None] = {}
         self._taken_from: dict[str, frozenset[str] | None] = {}
         self._keys: dict[str, tuple[str, int] | None] = {}
-        self._written: dict[str, str] = {}
+        #: Summaries as lines of text, and what these are told by.
+        self._written: dict[str, Packed] = {}
+        self._digests: dict[str, str] = {}
         self._read: dict[str, Summary | None] = {}
         #: What was summarised and is not on the shelf.
         self.learned: dict[str, str] = {}
@@ -78,6 +81,7 @@ class Project:
         self.places.forget()
         if len(self._written) > _KEPT:
             self._written.clear()
+            self._digests.clear()
             self._read.clear()
         self._texts = dict(texts)
         self._data.clear()
@@ -164,15 +168,29 @@ class Project:
                 made = summarise(self.data(path) or b"")
                 line = made.written() if made is not None else ""
                 self.learned[key[0]] = line
-            self._written[key[0]] = line
-        return self._written[key[0]]
+            self._written[key[0]] = Packed.of(line)
+            self._digests[key[0]] = digest_of(line)
+            return line
+        return self._written[key[0]].read()
+
+    def _digest(self, path: str) -> str:
+        """What the summary of a file is told by."""
+        key = self.key(path)
+        if key is None:
+            return ABSENT
+        if key[0] not in self._digests:
+            self.written(path)
+        return self._digests[key[0]]
 
     def summary(self, path: str) -> Summary | None:
         """The summary of a file, if it has one."""
-        key, line = self.key(path), self.written(path)
-        if key is None or not line:
+        key = self.key(path)
+        if key is None:
             return None
         if key[0] not in self._read:
+            line = self.written(path)
+            if not line:
+                return None
             if len(self._read) >= _AT_HAND:
                 del self._read[next(iter(self._read))]
             try:
@@ -187,8 +205,7 @@ class Project:
         folder = os.path.dirname(path)
         match what:
             case "summary":
-                line = self.written(os.path.normpath(os.path.join(folder, rest)))
-                return ABSENT if line is None else digest_of(line)
+                return self._digest(os.path.normpath(os.path.join(folder, rest)))
             case "module":
                 name, _, start = rest.partition(" ")
                 found = self.places.module(name, os.path.normpath(os.path.join(folder, start)))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TRIGGER = "smellcheck:"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One file as a worker is told of it."""
 
@@ -58,7 +58,7 @@ class Job:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file."""
 
