@@ -23,6 +23,9 @@ _TIMED = re.compile(r"perf_counter|time\.time\(|Event\(|timeit|synchronize\(")
 
 @rule(imports="torch transformers timm .cuda() .backward()", practice="refactoring")
 def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
+    # A notebook shows what a layer gives, and shows it again.
+    if isinstance(body, cst.Module) and file.in_cells:
+        return
     named: dict[str, list[cst.Call]] = {}
     for call in file.calls.own_calls(body):
         if call.args and isinstance(call.func, cst.Name | cst.Attribute):

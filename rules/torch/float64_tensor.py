@@ -42,12 +42,25 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     yield from (smell for smell in seen(call, name, file) if not file.matches(_SCIENCE))
 
 
+def made_up(array: cst.BaseExpression, file: File) -> bool:
+    """Whether a script makes up an array on the spot, in sizes that stand there, to see what comes of it."""
+    if file.context.function(array) is not None or not isinstance(array, cst.Name):
+        return False
+    made = [one.value for one in file.scopes.reaching(array) if one.kind == "assign" and not one.path]
+    return bool(made) and all(
+        isinstance(one, cst.Call)
+        and (file.name(one.func) or "").startswith("numpy.random.")
+        and not any(True for arg in one.args for _ in file.names_in(arg.value))
+        for one in made
+    )
+
+
 def seen(call: cst.Call, name: str | None, file: File) -> Iterator[Smell]:
     """The smell of one call, whatever the file computes."""
     if name in _MAKERS and file.argument(call, "dtype", 1) is None and call.args and not call.args[0].star:
         array = call.args[0].value
         wide = file.dtypes.float64_array(array) or (file.dtypes.from_frame(array) and narrowed_late(call, file))
-        if wide and reaches(call, file, moved=True):
+        if wide and not made_up(array, file) and reaches(call, file, moved=True):
             late = narrowed_late(call, file)
             cost = "twice the bytes to copy" if late else "twice the bytes and a fraction of the speed"
             yield Smell(

@@ -242,8 +242,10 @@ def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix 
     """Add up tensors instead of numbers, and read the sums once, behind the loop."""
     edits, totals = [], {}
     for call in found if loop.orelse is None else ():
+        if not isinstance(call.func, cst.Attribute) or call.func.attr.value != "item":
+            return None
         total = added_to(call, loop, file)
-        if total is None or call.func.attr.value != "item":
+        if total is None:
             return None
         totals[total[0]] = total[1]
         edits.append(Edit((call.func.value, "end"), (call, "end"), ".detach().float()" if total[1] == "float" else ""))

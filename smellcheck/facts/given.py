@@ -113,6 +113,8 @@ class Answers:
         method = self.view.method(found, name)
         if method is None or method.function is None or self.trains(method):
             return False
+        if method.function.whole or "!off" in method.function.decorators:
+            return False
         called = {each for mode in ("", "on") for each in method.function.calls.get(mode, ())}
         if "self.forward" in called:
             return True

@@ -19,6 +19,7 @@ _TEST_PATH = re.compile(
     r"|(^|/)([^/]+[-_.])?(old|archived?|attic|legacy|obsolete|deprecated|backups?|bak)([-_.][^/]+)?/|(^|/)logs?/"
     # Somebody else's.
     r"|(^|/)(third[-_]?part(y|ies)|3rd[-_]?party|_?vendor(ed)?|externals?|submodules)/"
+    r"|(^|/)[^/]+[-_](old|backup|bak|deprecated|obsolete)\.py$"
     r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
     r"|onnx|onnx_export|export_onnx)\.py$",
     re.I,

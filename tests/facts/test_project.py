@@ -608,3 +608,26 @@ def test_a_summary_reads_every_syntax() -> None:
     summary = summarise(textwrap.dedent(text).encode())
     assert summary is not None
     assert summary.classes["Reader"].attributes == {"size": "#number"}
+
+
+@pytest.mark.parametrize(
+    ("decorator", "left"),
+    [("", ["10 missing-no-grad"]), ("@torch.no_grad()", []), ("@torch.inference_mode()", [])],
+)
+def test_a_method_of_a_sibling_that_is_under_a_guard(write: Write, decorator: str, left: list[str]) -> None:
+    method = f"    {decorator}\n    def infer(self, x):\n        return self.fc(self.body(x)).argmax(-1)\n"
+    use = """
+        import torch
+        from net import Net
+
+        def label(rows):
+            net = Net()
+            net.eval()
+            found = []
+            for row in rows:
+                found.append(net.infer(row.cuda()).tolist())
+            return found
+    """
+    write({"net.py": textwrap.dedent(NET) + "\n" + method, "use.py": ""})
+    root = write({"use.py": use})
+    assert [smell for smell in smells(root, "use.py") if "no-grad" in smell] == left
