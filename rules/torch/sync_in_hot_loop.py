@@ -15,7 +15,7 @@ _MANY = 3
 _MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
 
 
-@rule(imports="torch", methods="item cpu numpy backward manual_backward", words="for while", practice="hardware")
+@rule(imports="torch", methods="item cpu numpy backward manual_backward", words="for while return", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.context.in_test(call):
         return
