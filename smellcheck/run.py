@@ -196,10 +196,12 @@ class Plan:
 
     def cards(self, names: frozenset[str]) -> Iterator[Card]:
         """The pages of some rules, where the report wants them."""
+        if not self.options.pages:
+            return
         from . import evidence
         from .manifest import Known
 
-        for rule in self.rules if self.options.pages else ():
+        for rule in self.rules:
             if not isinstance(rule, Known) and rule.name in names:
                 page = rule.page.read_text(encoding="utf-8") + evidence.section(rule.page)
                 level = evidence.level(rule.level, rule.page)
