@@ -116,6 +116,11 @@ class Inference:
         file = self._file
         if self._frozen_elsewhere(model):
             return True
+        if file.mentions(".freeze()") and any(
+            isinstance(call.func, cst.Attribute) and file.same(call.func.value, model)
+            for call in file.calls.named(frozenset({"freeze"}))
+        ):
+            return True
         if not file.mentions("requires_grad"):
             return False
         last = model.attr.value if isinstance(model, cst.Attribute) else file.text_of(model)
