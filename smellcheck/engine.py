@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .finding import Finding, Problem
@@ -111,6 +111,13 @@ def _newer_grammar(text: str) -> bool:
     return True
 
 
+def _weighed(smell: Smell, file: File) -> Smell:
+    """The smell, no more than information where the project itself runs nothing of it, and others might."""
+    if smell.level in ("info", "advice") or file.reach.used(smell.node):
+        return smell
+    return replace(smell, level="info")
+
+
 def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[tuple[Rule, Smell]]:
     found: list[tuple[Rule, Smell]] = []
     for rule in rules:
@@ -124,7 +131,7 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
         try:
             smells = [smell for node in nodes for smell in rule.check(node, file)]
             # What nobody runs wastes nothing.
-            found += [(rule, smell) for smell in smells if file.reach.earnest(smell.node)]
+            found += [(rule, _weighed(smell, file)) for smell in smells if file.reach.earnest(smell.node)]
         except RecursionError:
             raise
         except Exception as error:

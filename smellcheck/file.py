@@ -192,6 +192,11 @@ class File(Parsed):
         full = self.names.qualified(node)
         return self.siblings.starred(node) if full is None and self.siblings.stars else full
 
+    def precedes(self, package: str, *version: int) -> bool:
+        """Whether the project's manifests admit only releases of a package before a version; false where none says."""
+        bounds = self.project.versions(package) if self.project is not None else None
+        return bounds is not None and bounds[1] is not None and bounds[1] <= version
+
     def names_in(self, node: cst.CSTNode) -> Iterator[cst.Name]:
         """The names that an expression reads: not the attributes, not the keywords of calls."""
         for below in descend(node):

@@ -216,6 +216,10 @@ class Project:
                 return ABSENT if found is None else relative(found, folder)
             case "named":
                 return str(self.places.is_named(self.places.root(folder), rest))
+            case "small":
+                return str(self.places.small(self.places.root(folder)))
+            case "bundled":
+                return self.places.packed_within(self.places.root(folder), folder) or ABSENT
             case "taken-from":
                 taken = self.taken_from(self.places.root(folder))
                 return ABSENT if taken is None else " ".join(sorted(taken))

@@ -97,6 +97,17 @@ class View:
         """Whether the project itself goes by a name, so that a package of that name is its own."""
         return self._note(f"named {name}") == str(True)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the project may be the beginning of one, of which most is still to be written."""
+        return self._note("small") == str(True)
+
+    @property
+    def bundled(self) -> str | None:
+        """The name of the distribution that the file is packed in, where that is not the whole project."""
+        answer = self._note("bundled")
+        return None if answer == ABSENT else answer
+
     def mentioning(self, name: str) -> list[str] | None:
         """The files of the project, tests left out, that hold a name other than to define it."""
         return self._through("mentions", name)

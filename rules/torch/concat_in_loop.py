@@ -25,11 +25,11 @@ _LEVELS = re.compile(r"level|scale|pyramid|stage|heads|layers", re.I)
 # Beside the pass of a model for each token, a whole generation for each piece, or a step of a simulation and of the
 # policy that it takes, a copy is nothing.
 _DECODES = re.compile(r"\.(multinomial|generate|inference)\(|\benv\w*\.step\(")
-_OF_DATA = {"batch", "chunk", "stream"}
-_KINDS = {*_OF_DATA, "sample", "unknown"}
+_KINDS = {"batch", "chunk", "stream", "sample", "unknown"}
 
 
-@rule(imports="torch", words="for while", calls=_JOINS, practice="refactoring")
+# How many pieces there are, and how large they are, only the data say: most that grow are labels and scores.
+@rule(imports="torch", words="for while", calls=_JOINS, practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     grown = growing(call, file)
     loops = [one for one in file.context.loops(call) if isinstance(one.node, cst.For | cst.While)]
@@ -47,8 +47,6 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         call,
         f"all of `{name.value}` is copied again for each piece that is added to it",
         fix(call, name, loop.node, file),
-        # How many pieces another loop adds, and how small ones, nothing here says.
-        level=None if isinstance(loop.node, cst.For) and loop.kind in _OF_DATA else "info",
     )
 
 

@@ -40,7 +40,8 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         calls.sort(key=lambda call: file.tree.order[call])
         for first, second in itertools.pairwise(calls):
             if repeated(first, second, file) and steady(first, body, file):
-                yield Smell(second, f"`{shortened(text)}` was computed a moment ago; this runs the module once more")
+                message = f"`{shortened(text)}` was computed a moment ago; this runs the module once more"
+                yield Smell(second, message, level=None if file.hot.runs_often(second) else "info")
 
 
 def shortened(text: str) -> str:

@@ -67,7 +67,8 @@ def seen(call: cst.Call, name: str | None, file: File) -> Iterator[Smell]:
                 call,
                 f"this tensor takes over NumPy's 64-bit floats, {cost}",
                 leak_fix(call, array, name, file),
-                level="info" if late else None,
+                # A network of 32 bits refuses it: what it costs, as a rule, is the bytes of one copy.
+                level="info",
             )
     elif name is not None and _FACTORIES.match(name):
         dtype = file.argument(call, "dtype")

@@ -33,6 +33,8 @@ _DEEPEST = 4
     imports="torch",
     words=("softmax Softmax", "transpose permute einsum matmul bmm mT swapaxes rearrange"),
     practice="refactoring",
+    # What it costs grows with the square of a length that only the data or a configuration says.
+    level="info",
 )
 def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell]:
     match product:
@@ -49,9 +51,9 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
     rank = dimensions(found, file)
     if rank not in (3, 4) or learned(found, file) or few_scores(found, file):
         return
-    bounds = file.project.versions("torch") if file.project is not None else None
-    if bounds is not None and bounds[1] is not None and bounds[1] <= (2,):
+    if file.precedes("torch", 2):
         return
+    bounds = file.project.versions("torch") if file.project is not None else None
     may_mend = rank == 4 and not found.optional
     passes = 1 + sum(step.kind != "cast" for step in found.steps)
     yield Smell(
@@ -59,8 +61,6 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
         f"the scores of all queries for all keys are written to memory {passes} times, which "
         "`scaled_dot_product_attention` spares",
         fix(found, file) if may_mend and (bounds is None or bounds[0] >= (2, 1) or not bounds[0]) else None,
-        # A notebook that spells it out explains it, as a rule.
-        level="info" if rank == 3 or found.optional or file.in_cells else None,
     )
 
 

@@ -43,15 +43,18 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         told.add(place)
         message = f"this forward pass of `{file.text_of(model)}` records a graph that nothing reads"
         offered = fix(call, stretch, function, file)
-        # Code that says `volatile` may well be run with the torch that heeds it.
-        yield Smell(call, message, offered, level="info" if seldom(call, file) or file.grad.volatile(call) else None)
-        if offered is not None and offered.title.startswith("Decorate"):
+        whole = offered is not None and offered.title.startswith("Decorate")
+        mended = file.inference.passes(body) if whole else (call,)
+        rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
+        # A file that says `volatile`, if only in a comment, may well be run with the torch that heeds it.
+        yield Smell(call, message, offered, level="info" if rare or file.mentions("volatile") else None)
+        if whole:
             return
 
 
 def seldom(call: cst.Call, file: File) -> bool:
-    """Whether a single forward is all: of a run of a script, or of a training loop every so many steps."""
-    if file.hot.runs_once(call) or watched(call, file):
+    """Whether nothing in sight runs a forward again and again, or a training loop does every so many steps."""
+    if not file.hot.runs_often(call) or watched(call, file):
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):

@@ -62,7 +62,7 @@ def volatile(call: cst.Call, file: File) -> Iterator[Smell]:
     if flag is None or not (isinstance(flag.value, cst.Name) and flag.value.value == "True"):
         return
     # Programs for both worlds choose by the version.
-    if file.mentions("__version__") or older(file):
+    if file.mentions("__version__") or file.precedes("torch", 0, 4):
         return
     forward = fed(call, file)
     if forward is None or file.grad.mode(forward) != "on" or file.grad.off_elsewhere(forward):
@@ -76,12 +76,6 @@ def volatile(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     message = f"`volatile=True` does nothing since torch 0.4: the forward of `{file.text_of(model)}` records a graph"
     yield Smell(call, message)
-
-
-def older(file: File) -> bool:
-    """Whether the project asks for a torch that still knew the flag."""
-    bounds = file.project.versions("torch") if file.project is not None else None
-    return bounds is not None and bounds[1] is not None and bounds[1] <= (0, 4)
 
 
 def fed(made: cst.Call, file: File) -> cst.Call | None:

@@ -10,6 +10,9 @@ from smellcheck import File, Smell, rule
 _NAMES = ("SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "ASGD")
 _CALLS = tuple(f"torch.optim.{name}" for name in _NAMES)
 _AGAIN = ("epoch", "batch", "chunk")
+# Each turn trains from the beginning.
+_RUNS = re.compile(r"(\b|_)(runs?|trials?|seeds?|repeats?|repetitions?|restarts?)\b")
+_BEGINS = r"\.(reset\w*|re_?init\w*|init_weights|initialize|apply|load_state_dict)\("
 
 
 @rule(imports="torch", words=("for while", "parameters"), calls=_CALLS, practice="refactoring")
@@ -78,6 +81,10 @@ def again(call: cst.CSTNode, kept: set[str], file: File) -> str | None:
         if loop.kind not in _AGAIN or not isinstance(loop.node, cst.For) or file.context.is_guarded(call, loop.node):
             return None
         text = file.text_of(loop.node)
+        if _RUNS.search(f"{file.text_of(loop.node.target)} {file.text_of(loop.node.iter)}") or any(
+            re.search(rf"(?<![\w.]){re.escape(name)}{_BEGINS}", text) for name in kept
+        ):
+            return None
         if any(re.search(rf"(?<![\w.]){re.escape(name)}\s*(,[^=\n]*)?=(?!=)", text) for name in kept):
             return None
         return "epoch" if loop.kind == "epoch" else "step"

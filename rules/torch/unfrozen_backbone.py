@@ -118,6 +118,10 @@ def trained_whole(model: cst.BaseExpression, part: cst.Attribute | cst.Subscript
     if value is None or value.kind != "module" or not (value.name or value.cls):
         return False
     wanted = file.text_of(model)
+    # What another module puts together of parts that it is given may have no other.
+    inner = re.split(r"[.\[]", file.text_of(part).removeprefix(f"{wanted}."), maxsplit=1)[0]
+    if value.cls is None and isinstance(value.made, cst.Call) and file.argument(value.made, inner) is not None:
+        return False
     others = [
         other
         for other in file.all(cst.Call)

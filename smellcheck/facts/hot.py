@@ -32,24 +32,6 @@ class Hot:
         """Whether a node runs more often than once a run of the program or once an epoch."""
         return self._often(node, 0)
 
-    def runs_once(self, node: cst.CSTNode) -> bool:
-        """Whether a node surely runs once in a run of the program: in no loop, nor in what others may call."""
-        return self._once(node, 0)
-
-    def _once(self, node: cst.CSTNode, depth: int) -> bool:
-        file = self._file
-        function = file.context.function(node)
-        if file.context.loops(node):
-            return False
-        if function is None:
-            return True
-        if depth > _DEEPEST or function.decorators or file.parent(function) is not file.module:
-            return False
-        if file.calls.escapes(function) or file.reach.taken(function.name.value):
-            return False
-        callers = file.calls.callers(function)
-        return bool(callers) and all(self._once(call, depth + 1) for call in callers)
-
     def _often(self, node: cst.CSTNode, depth: int) -> bool:
         context = self._file.context
         function = context.function(node)

@@ -47,6 +47,7 @@ _METHODS: dict[str, LoopKind] = {
 #: Of the kinds of what is zipped, the first of these is the kind of the loop.
 _ZIPPED: tuple[LoopKind, ...] = ("batch", "chunk", "member", "fold", "unknown", "few", "sample")
 _FEW = 4
+_DISPLAYS = (cst.List, cst.Tuple, cst.Set)
 
 
 @dataclass(frozen=True)
@@ -153,13 +154,17 @@ class Loops:
 
     def _is_short(self, over: cst.BaseExpression) -> bool:
         """Whether the items stand in the source, and are only a few."""
-        made: cst.CSTNode | None = over
-        if not isinstance(over, cst.List | cst.Tuple):
+        made: list[cst.CSTNode | None] = [over]
+        if isinstance(over, cst.Name):
+            made = [one.value for one in self._file.scopes.reaching(over) if one.kind == "assign" and not one.path]
+        elif not isinstance(over, _DISPLAYS):
             value = self._file.values.of(over)
-            made = value.made if value is not None and isinstance(value.made, cst.List) else None
-            if isinstance(made, cst.List) and not made.elements:
-                return False
-        return isinstance(made, cst.List | cst.Tuple) and len(made.elements) <= _FEW
+            made = [value.made if value is not None else None]
+        # What is bound to an empty display is filled elsewhere.
+        return bool(made) and all(
+            isinstance(one, _DISPLAYS) and len(one.elements) <= _FEW and (one is over or bool(one.elements))
+            for one in made
+        )
 
     def _range(self, call: cst.Call, target: cst.CSTNode) -> tuple[LoopKind, cst.CSTNode, bool]:
         args = [arg.value for arg in call.args]

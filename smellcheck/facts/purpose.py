@@ -25,11 +25,12 @@ _TEST_PATH = re.compile(
     re.I,
 )
 #: Libraries that projects keep a copy of, to run some part of it.
-_COPIED = re.compile(
-    r"(?:^|/)(accelerate|apex|basicsr|detectron2|diffusers|espnet|fairseq|kornia|lavis|mmcls|mmcv|mmdet|mmdet3d|mmengine"
-    r"|mmpose|mmseg|monai|open_clip|peft|pytorch3d|pytorch_lightning|segment_anything|speechbrain|taming|timm|torchvision"
-    r"|transformers|ultralytics|xformers|yolox)/"
+_LIBRARIES = re.compile(
+    r"accelerate|apex|basicsr|detectron2|diffusers|espnet|fairseq|kornia|lavis|mmcls|mmcv|mmdet|mmdet3d|mmengine"
+    r"|mmpose|mmseg|monai|open_clip|peft|pytorch3d|pytorch_lightning|[Ss]ent[Ee]val|segment_anything|speechbrain|taming|timm|torchvision"
+    r"|transformers|ultralytics|xformers|yolox"
 )
+_COPIED = re.compile(rf"(?:^|/)({_LIBRARIES.pattern})/")
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
 _TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b", re.M)
@@ -85,9 +86,12 @@ class Purpose:
     def _is_copied(self) -> bool:
         """Whether the file is of a library that stands in somebody else's project."""
         library, project = _COPIED.search(self._file.path), self._file.project
-        if library is None or project is None or not self._file.path.endswith(".py"):
+        if project is None:
             return False
-        return not project.is_named(library[1])
+        if library is not None and self._file.path.endswith(".py") and not project.is_named(library[1]):
+            return True
+        bundled = project.bundled
+        return bundled is not None and bool(_LIBRARIES.fullmatch(bundled)) and not project.is_named(bundled)
 
     @cached_property
     def _is_script_of_traces(self) -> bool:

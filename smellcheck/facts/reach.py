@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Names that come from elsewhere than the code: whoever calls so may call anything.
 _BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire\(|sys\.modules|__all__")
 _NAMING = ("globals(", "locals(", "eval(", "exec(", "Fire(", "sys.modules", "__all__")
+#: What a thing of another module has to be imported in.
+_CODE = (".py", ".ipynb")
 _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
 _BREAKPOINT = re.compile(r"((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)")
 #: What Python, torch and its hub, and runners of scripts call by themselves.
@@ -30,7 +32,7 @@ class Reach:
     def __init__(self, file: File) -> None:
         self._file = file
         self._abandoned: dict[cst.FunctionDef, bool] = {}
-        self._unnamed: dict[cst.FunctionDef | cst.ClassDef, bool] = {}
+        self._known: dict[cst.FunctionDef | cst.ClassDef, bool] = {}
 
     def earnest(self, node: cst.CSTNode) -> bool:
         """Whether the code at a node may run, and runs without stopping for a debugger."""
@@ -45,28 +47,84 @@ class Reach:
             current = self._file.parent(current)
         return True
 
+    def used(self, node: cst.CSTNode) -> bool:
+        """Whether the project itself may use the code at a node; false where only others could, who import from it."""
+        project = self._file.project
+        if project is None or project.is_small:
+            return True
+        current = self._file.parent(node)
+        while current is not None:
+            if isinstance(current, cst.FunctionDef | cst.ClassDef) and self._unmentioned(current):
+                return False
+            current = self._file.parent(current)
+        return True
+
     def unnamed(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
         """Whether a function, method or class stands in a project that nobody imports from, and nothing names it."""
-        if definition not in self._unnamed:
-            self._unnamed[definition] = self._is_unnamed(definition)
-        return self._unnamed[definition]
+        project = self._file.project
+        if project is None or (taken := project.taken_from) is None:
+            return False
+        home = set(re.split(r"[/\\.]", project.path))
+        if "hubconf" in home or taken & home or ("?" in taken and any(map(_ANY.search, taken))):
+            return False
+        return self._unmentioned(definition)
 
-    def _is_unnamed(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
+    def _unmentioned(
+        self, definition: cst.FunctionDef | cst.ClassDef, seen: tuple[cst.FunctionDef | cst.ClassDef, ...] = ()
+    ) -> bool:
+        """Whether no code of the project but its own names a definition, nor anything that others name calls it.
+
+        What only names each other is named by nobody: while some are looked at, `seen`, they count as unnamed.
+        """
+        if definition in seen:
+            return True
+        if definition not in self._known:
+            answer = self._is_unmentioned(definition, seen)
+            if seen:
+                return answer
+            self._known[definition] = answer
+        return self._known[definition]
+
+    def _is_unmentioned(
+        self, definition: cst.FunctionDef | cst.ClassDef, seen: tuple[cst.FunctionDef | cst.ClassDef, ...]
+    ) -> bool:
         file, name = self._file, definition.name.value
-        if file.project is None or definition.decorators or _TAKEN.search(name) or file.matches(_BY_NAME, *_NAMING):
+        if definition.decorators or _TAKEN.search(name) or file.matches(_BY_NAME, *_NAMING):
             return False
-        taken = file.project.taken_from
-        home = set(re.split(r"[/\\.]", file.project.path))
-        if taken is None or "hubconf" in home or taken & home or ("?" in taken and any(map(_ANY.search, taken))):
-            return False
-        if not self._is_free(definition):
-            return False
-        mentioning = file.project.mentioning(name)
-        if mentioning is None or any(path != file.project.path for path in mentioning):
+        if not self._is_free(definition) or self._named_elsewhere(name, at_top=file.parent(definition) is file.module):
             return False
         start, end = file.spans([definition])[definition]
-        rest = f"{file.text[:start]}\n{file.text[end:]}"
-        return re.search(rf"(?<!def )(?<!class )\b{re.escape(name)}\b", rest) is None
+        return all(
+            start <= found.start() < end or self._in_unmentioned(found.start(), (*seen, definition))
+            for found in re.finditer(rf"(?<!def )(?<!class )\b{re.escape(name)}\b", file.text)
+        )
+
+    def _in_unmentioned(self, offset: int, seen: tuple[cst.FunctionDef | cst.ClassDef, ...]) -> bool:
+        """Whether what stands at an offset of the text is within a function or class that nothing names."""
+        file = self._file
+        around: list[cst.FunctionDef | cst.ClassDef] = [*file.all(cst.FunctionDef), *file.all(cst.ClassDef)]
+        spans = file.spans(around)
+        return any(
+            self._unmentioned(one, seen) for one in around if one in spans and spans[one][0] <= offset < spans[one][1]
+        )
+
+    def _named_elsewhere(self, name: str, *, at_top: bool) -> bool:
+        """Whether another file may mean a thing of this module by a name; what is at the top is imported first."""
+        project = self._file.project
+        assert project is not None
+        mentioning = project.mentioning(name)
+        others = None if mentioning is None else {path for path in mentioning if path != project.path}
+        if not others or not at_top or not all(path.endswith(_CODE) for path in others):
+            return others is None or bool(others)
+        home, base = os.path.split(project.path)
+        stem = os.path.splitext(base)[0]
+        importing, around = project.mentioning(stem), project.mentioning(os.path.basename(home))
+        if importing is None or around is None or stem == "__init__":
+            return True
+        # What a package takes over from its modules goes by the package's name, or by none.
+        if any(os.path.basename(path).startswith("__init__.") for path in importing):
+            return True
+        return not others.isdisjoint({*importing, *around})
 
     def _is_free(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
         """Whether only who names it can run it: what stands at module level, and methods that no base class calls."""

@@ -26,6 +26,8 @@ _PACKED = (
     ("pyproject.toml", "[project]"),
     ("pyproject.toml", "[tool.poetry]"),
 )
+#: How a manifest names what it packs.
+_DISTRIBUTION = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)""", re.M)
 #: With fewer modules than this, a project may be the beginning of one.
 _FEW = 8
 #: Tests run code in any mode, and say nothing of how it is used.
@@ -104,12 +106,32 @@ class Places:
                     return True
         return False
 
+    def small(self, root: str) -> bool:
+        """Whether a project has so few modules that it may be the beginning of one."""
+        names = self.files(root)
+        return names is not None and len(names) < _FEW
+
+    def packed_within(self, root: str, folder: str) -> str | None:
+        """The name of the distribution that is packed in a folder or above it, below the root; `None` for none."""
+        while folder != root and os.path.dirname(folder) != folder:
+            for manifest in _MARKS[1][:3]:
+                path = os.path.join(folder, manifest)
+                if self.kind(path):
+                    try:
+                        with open(path, encoding="utf-8", errors="replace") as file:
+                            found = _DISTRIBUTION.search(file.read())
+                    except OSError:
+                        continue
+                    if found is not None:
+                        return found[1].lower()
+            folder = os.path.dirname(folder)
+        return None
+
     def closed(self, root: str) -> bool:
         """Whether a root is that of a repository that nobody imports from, so that what its files name is all."""
         if not any(self.kind(os.path.join(root, mark)) for mark in _MARKS[0]):
             return False
-        names = self.files(root)
-        if names is None or len(names) < _FEW:
+        if self.files(root) is None or self.small(root):
             return False
         for name, section in _PACKED:
             path = os.path.join(root, name)

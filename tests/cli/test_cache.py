@@ -20,7 +20,8 @@ from smellcheck.single import Outcome
 from .conftest import notebook
 
 WASTE = (
-    "import torch\n\n\ndef f(opt):\n    model = torch.nn.Linear(1, 1)\n    model.eval()\n    return model(opt).item()\n"
+    "import torch\n\n\ndef f(opt):\n    model = torch.nn.Linear(1, 1)\n    model.eval()\n"
+    "    return [model(x).item() for x in opt]\n"
 )
 CLEAN = "import os\n"
 HEAVY = {"libcst", "rich", "astroid", "smellcheck.engine", "smellcheck.file", "smellcheck.plugins", "smellcheck_rules"}

@@ -257,14 +257,14 @@ CLASSES: dict[str, Callable[[Tree], Iterator[ast.AST]]] = {
 
 
 def search(root: Path) -> dict[str, set[Place]]:
-    """Every place of every class under the root. A file that does not parse is left out."""
+    """Every place of every class under the root. What cannot be read or does not parse is left out."""
     found: dict[str, set[Place]] = defaultdict(set)
     for path in sorted(root.rglob("*.py")):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = Tree(path.read_text(encoding="utf-8", errors="replace"))
-        except (SyntaxError, ValueError, RecursionError):
+        except (OSError, SyntaxError, ValueError, RecursionError):
             continue
         for name, look in CLASSES.items():
             lines = {node.lineno for node in look(tree) if isinstance(node, ast.expr)}

@@ -46,6 +46,7 @@ def loops(code: str) -> tuple[File, list[Loop]]:
         ("for word in text.split()", "sample"),
         ("for i in range(3)", "few"),
         ("for x in (1, 2)", "few"),
+        ("for x in {1, 2}", "few"),
         ("for model in models", "member"),
         ("for p in net.parameters()", "member"),
         ("for name, x in models.items()", "member"),

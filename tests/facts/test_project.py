@@ -370,6 +370,12 @@ def test_what_a_sibling_freezes_is_frozen(write: Write, prepare: str, smelly: bo
     assert ("8 unfrozen-backbone" in smells(root, "a.py") or "9 unfrozen-backbone" in smells(root, "a.py")) is smelly
 
 
+def test_a_sibling_that_is_put_together_of_the_part_alone_has_no_backbone(write: Write) -> None:
+    tools = "def prepare(model):\n    print(model)\n"
+    root = write({"net.py": NET, "tools.py": tools, "a.py": HEAD.replace("Net()", "Net(fc=torch.nn.Linear(8, 2))")})
+    assert smells(root, "a.py") == []
+
+
 def test_a_sibling_that_hands_over_a_model_in_evaluation_mode(write: Write) -> None:
     loads = "import torch\nfrom net import Net\ndef load(p):\n    m = Net()\n    m.load_state_dict(torch.load(p))\n"
     use = "import torch\nfrom load import load\nclass A:\n    def __init__(self):\n        self.m = load('x')\n\n"

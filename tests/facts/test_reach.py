@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
     for number in range(modules):
         (folder / f"m{number}.py").touch()
     for name, text in others.items():
-        (folder / name.replace("_", ".")).write_text(text)
+        (folder / re.sub(r"_(?=[a-z]+$)", ".", name)).write_text(text)
     path = folder / "net.py"
     path.write_text(LIBRARY)
     file = File(LIBRARY, str(path), project=Project().view(path))
@@ -143,10 +144,14 @@ def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
         ({"other_py": "from net import alone, Net\nNet().show()\n"}, [True, True]),
         ({"other_py": "from net import Net\nNet()()\n"}, [False, False]),
         # Where else a name may come from: a notebook, a setting, a documented command.
-        ({"use_ipynb": '{"cells": ["alone()"]}'}, [False, True]),
+        ({"use_ipynb": '{"cells": ["from net import alone", "alone()"]}'}, [False, True]),
         ({"conf_yaml": "model: net.Net\nshow: true\n"}, [True, False]),
+        ({"run_sh": "python -c 'import use; use.alone()'"}, [False, True]),
         # Another thing of that name is no use of this one.
         ({"other_py": "def alone():\n    pass\n"}, [False, False]),
+        ({"other_py": "from tools import alone\nalone()\n"}, [False, False]),
+        # What a package takes over from its modules goes by another name than the module's.
+        ({"__init___py": "from .net import *\n", "other_py": "from . import alone\nalone()\n"}, [False, True]),
         # Names that are made up while it runs.
         ({"other_py": "import net\ngetattr(net, name)()\n"}, [True, True]),
         ({"other_py": "import net\nnet.__dict__[name]()\n"}, [True, True]),
@@ -178,6 +183,10 @@ def test_a_project_of_a_few_modules_may_be_a_beginning(tmp_path: Path) -> None:
         ("from torch import nn\nclass A(nn.Module):\n    def forward(self, x):\n        work()\nA()\n", [True]),
         ("import lightning\nclass A(lightning.LightningModule):\n    def hook(self):\n        work()\nA()\n", [True]),
         ("def alone(n):\n    work()\n    alone(n - 1)\n", [False]),
+        # What only the unnamed name, in a circle or not, is named by nobody.
+        ("def one():\n    work()\ndef two():\n    one()\n", [False]),
+        ("def one():\n    work()\n    two()\ndef two():\n    one()\n", [False]),
+        ("def one():\n    work()\n    two()\ndef two():\n    one()\ntwo()\n", [True]),
     ],
 )
 def test_what_is_called_without_being_named(text: str, expected: list[bool], tmp_path: Path) -> None:
