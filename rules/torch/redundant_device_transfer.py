@@ -18,7 +18,8 @@ _DEEPEST = 3
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 
-@rule(imports="torch", methods="to cpu cuda", words="for while", practice="hardware")
+# What one copy costs, beside the pass of a network in the same turn, hangs on a size that the file does not show.
+@rule(imports="torch", methods="to cpu cuda", words="for while", practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     device = file.moves.destination(call)
     if device is None or file.context.in_test(call):
@@ -44,7 +45,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     elif already_there(call, device, loops[0].node, file):
         yield from second_move(call, file)
     elif file.values.kind(receiver) == "tensor" and not _CPU.match(device):
-        yield from invariant_tensor(call, loops[0].node, loops[0].kind, file)
+        yield from invariant_tensor(call, loops[0].node, file)
 
 
 def uncast(node: cst.BaseExpression) -> cst.BaseExpression:
@@ -61,8 +62,7 @@ def round_trip(call: cst.Call, receiver: cst.Call, device: str, inner: str, file
     there_and_back = _CPU.match(device) and not _CPU.match(inner) and held
     back_and_there = _CPU.match(inner) and not _CPU.match(device) and file.values.kind(origin) == "output"
     if there_and_back or back_and_there:
-        message = f"`{file.text_of(origin)}` is copied between devices and back at once, twice for nothing"
-        yield Smell(call, message, level="info")
+        yield Smell(call, f"`{file.text_of(origin)}` is copied between devices and back at once, twice for nothing")
 
 
 def thrown_away(call: cst.Call, file: File) -> Smell:
@@ -73,8 +73,6 @@ def thrown_away(call: cst.Call, file: File) -> Smell:
         call,
         f"the moved copy of `{name}` is thrown away: a tensor is not moved in place",
         fix,
-        # Where the tensor is on the device already, nothing is copied, and nothing lost.
-        level="info",
     )
 
 
@@ -175,9 +173,7 @@ def there_and_back(call: cst.Call, file: File) -> Smell:
             if value is call and file.same(target, call.func.value):
                 edit = file.delete_statement(statement)
     fix = Fix.unsafe("Leave it on the host", edit)
-    message = "this copy goes to the device and comes straight back: nothing reads it there"
-    # Labels, as a rule: small beside the batch that the network reads.
-    return Smell(call, message, fix, level="info")
+    return Smell(call, "this copy goes to the device and comes straight back: nothing reads it there", fix)
 
 
 def moved_module(call: cst.Call, loop: cst.For | cst.While, file: File) -> Iterator[Smell]:
@@ -211,18 +207,18 @@ def moved_module(call: cst.Call, loop: cst.For | cst.While, file: File) -> Itera
         made("Move it once, before the loop", *hoist(statement, loop, file))
         if hoistable(statement, loop, file)
         else None,
-        # A visit takes less than a thousandth of what one batch takes.
-        level="info",
     )
 
 
-def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, kind: str, file: File) -> Iterator[Smell]:
+def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, file: File) -> Iterator[Smell]:
     """The same tensor is copied to the device every time round."""
     receiver, statement = call.func.value, file.context.statement(call)
     if (
         not isinstance(receiver, cst.Name | cst.Attribute)
         or not steady(call, loop, file)
         or mutated(receiver, loop, file)
+        # What is on the device already is only asked where it is.
+        or not starts_on_host(receiver, file)
     ):
         return
     fix = None
@@ -239,8 +235,6 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, kind: str, file:
         call,
         f"`{file.text_of(receiver)}` does not change in this loop and is copied to the device in each turn",
         fix,
-        # What is on the device already is only asked where it is.
-        level=None if kind != "epoch" and starts_on_host(receiver, file) else "info",
     )
 
 
@@ -302,7 +296,6 @@ def second_move(call: cst.Call, file: File) -> Iterator[Smell]:
         call,
         f"`{file.text_of(receiver)}` was already moved to this device",
         Fix.safe("Drop the second move", edit),
-        level="info",
     )
 
 
