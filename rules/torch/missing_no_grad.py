@@ -11,6 +11,8 @@ from smellcheck import Edit, File, Fix, Smell, rule
 _CALLERS_DECIDE = re.compile(r"^(forward\w*|__call__|training_\w+|compute_loss|loss|get_loss|_?forward_\w+)$")
 # Nobody takes a change that indents a screenful for the sake of one line in it.
 _MANY_LINES = 20
+# A loss has no weights, as a rule: it records what it is given, if that records.
+_LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
 
 
@@ -25,7 +27,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         model = file.inference.model(call)
         if any(file.context.within(call, other) for other in reported) or file.context.in_test(call):
             continue
-        if file.inference.frozen(model) or file.grad.mode(call) != "on":
+        if file.inference.frozen(model) or file.grad.mode(call) != "on" or is_loss(model, file):
             continue
         stretch = file.inference.stretch(call, function)
         # Two branches of one loop have one cause.
@@ -46,15 +48,24 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         whole = offered is not None and offered.title.startswith("Decorate")
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
-        # A file that says `volatile`, if only in a comment, may well be run with the torch that heeds it.
-        yield Smell(call, message, offered, level="info" if rare or file.mentions("volatile") else None)
+        # A notebook is run by hand, on a handful of things as a rule; and a file that says `volatile`, if only in a
+        # comment, may well be run with the torch that heeds it.
+        slight = rare or file.in_cells or file.mentions("volatile")
+        yield Smell(call, message, offered, level="info" if slight else None)
         if whole:
             return
 
 
+def is_loss(model: cst.CSTNode, file: File) -> bool:
+    """Whether what is run is called a loss, and nothing in sight says that it holds weights."""
+    value = file.values.of(model)
+    known = value is not None and (value.cls is not None or value.origin is not None)
+    return not known and bool(_LOSSES.search(file.text_of(model)))
+
+
 def seldom(call: cst.Call, file: File) -> bool:
     """Whether nothing in sight runs a forward again and again, or a training loop does every so many steps."""
-    if not file.hot.runs_often(call) or watched(call, file):
+    if not file.hot.runs_often(call) or watched(call, file) or after_fit(call, file):
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
@@ -64,6 +75,11 @@ def seldom(call: cst.Call, file: File) -> bool:
         if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
             return bool(file.context.loops(above))
     return False
+
+
+def after_fit(call: cst.Call, file: File) -> bool:
+    """Whether each turn of the loop around a forward trains a network from beginning to end."""
+    return any(".fit(" in file.text_of(loop.node) for loop in file.context.loops(call)[:1])
 
 
 def watched(call: cst.Call, file: File) -> bool:

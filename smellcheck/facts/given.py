@@ -76,7 +76,7 @@ class Answers:
     def weightless(self, found: Found) -> bool:
         """Whether a class and its ancestors surely hold neither parameters nor modules."""
         line, foreign = self.view.lineage(found)
-        if foreign != ["torch.nn.Module"]:
+        if [base for base in foreign if base != "abc.ABC"] != ["torch.nn.Module"]:
             return False
         classes = [each.cls for each in line if each.cls is not None]
         # What stands in the body of a class is not in its summary.

@@ -20,6 +20,8 @@ _TEST_PATH = re.compile(
     # Somebody else's.
     r"|(^|/)(third[-_]?part(y|ies)|3rd[-_]?party|_?vendor(ed)?|externals?|submodules)/"
     r"|(^|/)[^/]+[-_](old|backup|bak|deprecated|obsolete)\.py$"
+    # What a program made of a module, to learn from or to keep: no import finds it.
+    r"|\.py\.[^/]*$"
     r"|(^|/)(conftest|bench(mark)?_[^/]*|[^/]*_bench(mark)?|bench(mark)?s?|profile_[^/]*|profil(er|ing)|speed_?test[^/]*"
     r"|onnx|onnx_export|export_onnx)\.py$",
     re.I,

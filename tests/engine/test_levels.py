@@ -1,0 +1,77 @@
+"""What is a warning where the waste surely recurs in code that the project runs, and information elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smellcheck import plugins
+from smellcheck.engine import check
+from smellcheck.project import Project
+
+HEAD = "import torch\n\nmodel = torch.nn.Linear(8, 2)\nmodel.eval()\n"
+RATE = "def rate(loader):\n    return [model(x).argmax(1).tolist() for x in loader]\n"
+
+
+def levels(text: str, path: Path) -> list[str]:
+    """The levels of what `missing-no-grad` says of a module."""
+    rules = [rule for rule in plugins.rules() if rule.name == "missing-no-grad"]
+    return [finding.level for finding in check(text, rules, str(path), project=Project().view(path)).findings]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("for x in loader:\n    print(model(x).argmax(1).tolist())\n", "warning"),
+        ("def rate(x):\n    return model(x).argmax(1).tolist()\n\nprint([rate(x) for x in rows])\n", "warning"),
+        # One forward is found first, and what mends it mends those of the loop as well.
+        (
+            "def rate(x, loader):\n    first = model(x).argmax(1).tolist()\n"
+            "    return first, [model(x).argmax(1).tolist() for x in loader]\n",
+            "warning",
+        ),
+        ("print(model(x).argmax(1).tolist())\n", "info"),
+        ("def rate(x):\n    return model(x).argmax(1).tolist()\n", "info"),
+        ("for n in (1, 2):\n    print(model(x[n]).argmax(1).tolist())\n", "info"),
+        (
+            "def sweep(counts, trainer, x):\n    for n in counts:\n        net = torch.nn.Linear(n, 2)\n"
+            "        trainer.fit(net)\n        print(net(x).data.numpy())\n",
+            "info",
+        ),
+        ("for x in loader:\n    # volatile since 0.3\n    print(model(x).argmax(1).tolist())\n", "info"),
+    ],
+)
+def test_a_forward_weighs_as_often_as_it_runs(body: str, expected: str, tmp_path: Path) -> None:
+    assert levels(HEAD + body, tmp_path / "a.py") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ({"b.py": "from a import rate\nrate([])\n"}, "warning"),
+        ({}, "info"),
+        # Only tests run it, or another thing of its name.
+        ({"tests/test_a.py": "from a import rate\ndef test_it():\n    assert rate([]) == []\n"}, "info"),
+        ({"b.py": "from tools import rate\nrate([])\n"}, "info"),
+    ],
+)
+def test_what_only_others_could_run_is_information(others: dict[str, str], expected: str, tmp_path: Path) -> None:
+    # A project that is packed: whoever imports from it may run what nothing here names.
+    manifest = '[project]\nname = "a"\n'
+    for name, text in {"pyproject.toml": manifest, **{f"m{n}.py": "" for n in range(9)}, **others}.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (tmp_path / ".git").mkdir()
+    assert levels(HEAD + RATE, tmp_path / "a.py") == [expected]
+
+
+def test_a_library_under_its_own_name_within_another_project_is_a_copy(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    home = tmp_path / "examples"
+    home.mkdir()
+    (home / "a.py").write_text(HEAD + RATE)
+    assert levels(HEAD + RATE + "print(rate([]))\n", home / "a.py") == ["warning"]
+    (home / "setup.py").write_text('from setuptools import setup\nsetup(\n    name="transformers",\n)\n')
+    assert levels(HEAD + RATE + "print(rate([]))\n", home / "a.py") == []
