@@ -9,6 +9,7 @@ import libcst as cst
 
 from .facts.attention import Attentions
 from .facts.batches import Batches
+from .facts.broken import Broken
 from .facts.calls import Calls
 from .facts.constants import Constants
 from .facts.context import Context
@@ -166,6 +167,11 @@ class File(Parsed):
     def readbacks(self) -> Readbacks:
         """What makes the host wait for the device."""
         return Readbacks(self)
+
+    @cached_property
+    def broken(self) -> Broken:
+        """Which code surely raises whenever it runs."""
+        return Broken(self)
 
     @cached_property
     def reach(self) -> Reach:

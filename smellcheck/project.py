@@ -34,6 +34,8 @@ _OF_TESTS = re.compile(rb"^[ \t]*(?:import|from) (?:pytest|unittest)\b|^(?:async
 _BY_NAME = re.compile(
     rb"\b(?:getattr|vars|dir|getmembers)\(\s*([\w.]+)(?![\w.]|\s*,\s*[\"'])|([\w.]+)\.__dict__\b|(import_module|__import__)\("
 )
+#: What may give a module names that its text does not show.
+_OPEN = re.compile(rb"import \*|__getattr__|globals\(|exec\(|sys\.modules")
 _PATTERNS = {
     "mentions": rb"(?<!def )(?<!class )\b%b\b",
     "callers": rb"(?<!def )\b%b\s*\(",
@@ -199,6 +201,20 @@ class Project:
                 self._read[key[0]] = None
         return self._read[key[0]]
 
+    def _lacks(self, path: str, name: str, positions: int, keywords: str) -> bool:
+        from .summaries.signature import signature
+
+        found = signature(self.data(path) or b"", name)
+        given = frozenset() if keywords == ABSENT else frozenset(keywords.split(","))
+        return found is not None and found.lacks(positions, given)
+
+    def _offers(self, path: str, name: str) -> bool:
+        data = self.data(path)
+        if data is None or _OPEN.search(data) or re.search(rb"\b%b\b" % re.escape(name.encode()), data):
+            return True
+        folder, base = os.path.split(path)
+        return base.startswith("__init__.") and any(one.partition(".")[0] == name for one in os.listdir(folder))
+
     def answer(self, question: str, path: str) -> str:
         """The answer to a question that a view of the file at a path has noted."""
         what, _, rest = question.partition(" ")
@@ -216,6 +232,12 @@ class Project:
                 return ABSENT if found is None else relative(found, folder)
             case "named":
                 return str(self.places.is_named(self.places.root(folder), rest))
+            case "lacks":
+                count, given, name, home = rest.split(" ", 3)
+                return str(self._lacks(os.path.normpath(os.path.join(folder, home)), name, int(count), given))
+            case "offers":
+                name, _, home = rest.partition(" ")
+                return str(self._offers(os.path.normpath(os.path.join(folder, home)), name))
             case "small":
                 return str(self.places.small(self.places.root(folder)))
             case "bundled":

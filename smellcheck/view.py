@@ -97,6 +97,15 @@ class View:
         """Whether the project itself goes by a name, so that a package of that name is its own."""
         return self._note(f"named {name}") == str(True)
 
+    def lacks(self, path: str, name: str, positions: int, keywords: frozenset[str]) -> bool:
+        """Whether a function or class of a module surely raises when it is called with no more than this."""
+        given = ",".join(sorted(keywords)) or ABSENT
+        return self._note(f"lacks {positions} {given} {name} {relative(path, self._folder)}") == str(True)
+
+    def may_offer(self, path: str, name: str) -> bool:
+        """Whether a module may hold a name, or its folder a module of that name."""
+        return self._note(f"offers {name} {relative(path, self._folder)}") == str(True)
+
     @property
     def is_small(self) -> bool:
         """Whether the project may be the beginning of one, of which most is still to be written."""

@@ -17,7 +17,8 @@ _TEST_PATH = re.compile(
     r"(^|/)(\w+[-_])?(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
     # Kept, and no longer run: old versions, and the copies of the code that a run leaves beside its results.
     r"|(^|/)([^/]+[-_.])?(old|archived?|attic|legacy|obsolete|deprecated|backups?|bak)([-_.][^/]+)?/|(^|/)logs?/"
-    # Somebody else's.
+    # Somebody else's: `name-main` is what the copy of a repository is unpacked as.
+    r"|(^|/)[^/]+-(main|master)/"
     r"|(^|/)(third[-_]?part(y|ies)|3rd[-_]?party|_?vendor(ed)?|externals?|submodules)/"
     r"|(^|/)[^/]+[-_](old|backup|bak|deprecated|obsolete)\.py$"
     # What a program made of a module, to learn from or to keep: no import finds it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import re
 from functools import cached_property
@@ -35,17 +34,32 @@ class Reach:
         self._known: dict[cst.FunctionDef | cst.ClassDef, bool] = {}
 
     def earnest(self, node: cst.CSTNode) -> bool:
-        """Whether the code at a node may run, and runs without stopping for a debugger."""
+        """Whether the code at a node may run to its end, and does so without stopping for a debugger."""
+        if self._fails_around(node):
+            return False
         current = self._file.parent(node)
         while current is not None:
             if isinstance(current, cst.FunctionDef) and (
-                self._stops(current) or self.abandoned(current) or self._fails(current)
+                self._stops(current) or self.abandoned(current) or self._file.broken.fails(current)
             ):
                 return False
             if isinstance(current, cst.FunctionDef | cst.ClassDef) and self.unnamed(current):
                 return False
             current = self._file.parent(current)
         return True
+
+    def _fails_around(self, node: cst.CSTNode) -> bool:
+        """Whether the module surely raises, or the script that alone runs the code at a node."""
+        file = self._file
+        if file.project is None:
+            return False
+        if file.broken.module_fails:
+            return True
+        top: cst.CSTNode = node
+        while (above := file.parent(top)) is not None and above is not file.module:
+            top = above
+        name = top.name.value if isinstance(top, cst.FunctionDef | cst.ClassDef) else ""
+        return self._is_script and file.broken.script_fails and not self.taken(name)
 
     def used(self, node: cst.CSTNode) -> bool:
         """Whether the project itself may use the code at a node; false where only others could, who import from it."""
@@ -226,39 +240,6 @@ class Reach:
             case cst.SimpleStatementLine() if self._file.mentions(".parse_args("):
                 return ".parse_args(" in self._file.text_of(statement)
         return False
-
-    def _fails(self, function: cst.FunctionDef) -> bool:
-        """Whether a function surely reads a name that only another function binds, for itself: a bad copy."""
-        file = self._file
-        stars = any(isinstance(one.names, cst.ImportStar) for one in file.all(cst.ImportFrom))
-        if stars or file.in_cells or file.matches(_BY_NAME, *_NAMING):
-            return False
-        return any(
-            not file.scopes.definitions(name) and name.value in self._locals and self._surely_runs(name, function)
-            for name in file.tree.own_of_type(cst.Name, function.body)
-            if file.reads(name)
-        )
-
-    @cached_property
-    def _locals(self) -> set[str]:
-        """The names that functions of the file bind for themselves alone."""
-        scopes = [self._file.scopes.scope(one) for one in self._file.all(cst.FunctionDef)]
-        shared = {name for scope in scopes for name in scope.outer} | set(dir(builtins))
-        return {
-            name
-            for scope in scopes
-            for name, bound in scope.bindings.items()
-            if name not in shared and all(one.kind in ("assign", "for", "with") for one in bound)
-        }
-
-    def _surely_runs(self, name: cst.Name, function: cst.FunctionDef) -> bool:
-        """Whether a name is read whenever the function runs to its end, its loops taken for granted."""
-        return self._file.context.function(name) is function and not any(
-            isinstance(
-                above, cst.If | cst.Try | cst.TryStar | cst.IfExp | cst.BooleanOperation | cst.Lambda | cst.While
-            )
-            for _, above in self._file.context.ancestors(name)
-        )
 
     def _stops(self, function: cst.FunctionDef) -> bool:
         """Whether a function stops for a debugger wherever it runs."""

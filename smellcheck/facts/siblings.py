@@ -168,6 +168,14 @@ class Siblings:
         name = self._named(call.func)
         return self._answers.function(name) if name is not None and self._answers is not None else None
 
+    def definition(self, call: cst.Call) -> Found | None:
+        """The function or class of another module of the project that a call surely calls."""
+        name = self._named(call.func)
+        found = self._answers.view.find(name) if name is not None and self._answers is not None else None
+        if found is None or isinstance(found, str) or found.rest:
+            return None
+        return found if found.kind in ("function", "class") else None
+
     def trains(self, call: cst.Call) -> bool:
         """Whether a call runs a function of the project that needs gradients."""
         found = self.function(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 from pathlib import Path
 
@@ -14,8 +16,22 @@ MAIN = 'if __name__ == "__main__":\n    train()\n'
 SCRIPT = f"def train():\n    work()\n\n\ndef evaluate():\n    work()\n\n\n{MAIN}"
 
 
+def whole(text: str) -> str:
+    """A text with an import of what it reads and nothing in it binds."""
+    nodes = list(ast.walk(ast.parse(text)))
+    read = {one.id for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
+    bound = {one.id for one in nodes if isinstance(one, ast.Name)} - read
+    bound |= {one.id for one in nodes if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load)}
+    bound |= {one.arg for one in nodes if isinstance(one, ast.arg)}
+    bound |= {one.name for one in nodes if isinstance(one, ast.FunctionDef | ast.ClassDef)}
+    bound |= {one.asname or one.name.split(".")[0] for one in nodes if isinstance(one, ast.alias)}
+    missing = sorted(read - bound - set(dir(builtins)))
+    return f"from elsewhere import {', '.join(missing)}\n{text}" if missing else text
+
+
 def earnest(text: str, folder: Path, **others: str) -> list[bool]:
     """For each call of `work` in a script, whether it is one that runs."""
+    text = whole(text)
     (folder / "pyproject.toml").touch()
     for name, other in others.items():
         (folder / f"{name}.py").write_text(other)
@@ -132,8 +148,9 @@ def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
     for name, text in others.items():
         (folder / re.sub(r"_(?=[a-z]+$)", ".", name)).write_text(text)
     path = folder / "net.py"
-    path.write_text(LIBRARY)
-    file = File(LIBRARY, str(path), project=Project().view(path))
+    text = whole(LIBRARY)
+    path.write_text(text)
+    file = File(text, str(path), project=Project().view(path))
     return [file.reach.earnest(call) for call in file.calls.named(frozenset({"work"}))]
 
 
@@ -191,7 +208,7 @@ def test_a_project_of_a_few_modules_may_be_a_beginning(tmp_path: Path) -> None:
 )
 def test_what_is_called_without_being_named(text: str, expected: list[bool], tmp_path: Path) -> None:
     repository(tmp_path)
-    path = tmp_path / "script.py"
+    path, text = tmp_path / "script.py", whole(text)
     path.write_text(text)
     file = File(text, str(path), project=Project().view(path))
     assert [file.reach.earnest(call) for call in file.calls.named(frozenset({"work"}))] == expected

@@ -1,0 +1,155 @@
+"""Whether code surely raises whenever it runs: it reads or imports what nothing binds, or calls without arguments."""
+
+from __future__ import annotations
+
+import builtins
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..file import File
+
+#: What may bind names that no statement shows.
+_BINDING = ("globals(", "locals(", "eval(", "exec(", "import *", "__builtins__")
+#: What binds names at run time, beside Python itself: profilers, gettext, notebooks.
+_KNOWN = frozenset(dir(builtins)) | {
+    "profile",
+    "_",
+    "display",
+    "get_ipython",
+    "reveal_type",
+    "WindowsError",
+    "__class__",
+}
+_PERHAPS = (
+    cst.If, cst.IfExp, cst.Try, cst.TryStar, cst.BooleanOperation, cst.Lambda, cst.Match, cst.Annotation, cst.While,
+    cst.Assert, cst.Del, cst.Import, cst.ImportFrom, cst.Global, cst.Nonlocal,
+)  # fmt: skip
+
+
+class Broken:
+    """The functions of one file, and the file as a script, that never get to their end."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._known: dict[cst.FunctionDef, bool] = {}
+
+    def fails(self, function: cst.FunctionDef) -> bool:
+        """Whether a function raises before it ends, its loops taken for granted."""
+        if function not in self._known:
+            self._known[function] = self._sees_all and any(self._raising(function.body, function))
+        return self._known[function]
+
+    @cached_property
+    def module_fails(self) -> bool:
+        """Whether the module raises when it is imported or run."""
+        file = self._file
+        return self._sees_all and (
+            any(self._raising(file.module, None)) or any(map(self._is_missing, file.all(cst.ImportFrom)))
+        )
+
+    @cached_property
+    def script_fails(self) -> bool:
+        """Whether what the module does when it is run as a script raises, itself or in a function that it calls."""
+        file = self._file
+        entries = [
+            statement.body
+            for statement in file.module.body
+            if isinstance(statement, cst.If) and "__name__" in file.text_of(statement.test)
+        ]
+        called = [file.calls.callee(call) for entry in entries for call in file.tree.of_type(cst.Call, entry)]
+        return self._sees_all and (
+            any(any(self._raising(entry, None, entry)) for entry in entries)
+            or any(self.fails(function) for function in called if function is not None)
+        )
+
+    @cached_property
+    def _sees_all(self) -> bool:
+        file = self._file
+        return not file.in_cells and not any(map(file.mentions, _BINDING))
+
+    def _raising(
+        self, body: cst.CSTNode, function: cst.FunctionDef | None, within: cst.CSTNode | None = None
+    ) -> Iterator[bool]:
+        """For each name that is read and each call that is made in a body for sure, whether it raises."""
+        file = self._file
+        for name in file.tree.own_of_type(cst.Name, body):
+            unbound = self._may_be_unbound(name.value) and file.reads(name) and not file.scopes.definitions(name)
+            yield unbound and not self._is_other(name) and self._surely_runs(name, function, within)
+        for call in file.tree.own_of_type(cst.Call, body):
+            yield self._surely_runs(call, function, within) and self._lacks(call)
+
+    def _may_be_unbound(self, name: str) -> bool:
+        """Whether a name is none of Python's; in a text by itself, which may be a part of one, a name of a function."""
+        return name not in _KNOWN and (self._file.project is not None or name in self._locals)
+
+    @cached_property
+    def _locals(self) -> set[str]:
+        """The names that functions of the file bind for themselves alone."""
+        scopes = [self._file.scopes.scope(one) for one in self._file.all(cst.FunctionDef)]
+        return {
+            name
+            for scope in scopes
+            for name, bound in scope.bindings.items()
+            if all(one.kind in ("assign", "for", "with") for one in bound)
+        }
+
+    def _is_other(self, name: cst.Name) -> bool:
+        """Whether what looks like a name that is read is something else: a part of a pattern, a module's own name."""
+        above = self._file.parent(name)
+        kind = type(above).__name__
+        return (
+            (name.value.startswith("__") and name.value.endswith("__"))
+            or kind.startswith(("Match", "Type", "Import", "Param", "Keyword", "AsName", "FunctionDef", "ClassDef"))
+            or self._is_declared(name.value)
+        )
+
+    def _is_declared(self, name: str) -> bool:
+        """Whether some function declares a name global: another module may set it."""
+        file = self._file
+        return any(item.name.value == name for one in file.all(cst.Global) for item in one.names) or any(
+            parameter.name.value == name for parameter in file.all(cst.TypeVar)
+        )
+
+    def _surely_runs(self, node: cst.CSTNode, function: cst.FunctionDef | None, within: cst.CSTNode | None) -> bool:
+        file = self._file
+        if file.context.function(node) is not function:
+            return False
+        for _, above in file.context.ancestors(node):
+            if above is within or above is function:
+                break
+            if isinstance(above, _PERHAPS):
+                return False
+        return True
+
+    def _lacks(self, call: cst.Call) -> bool:
+        """Whether a call gives a function of the project fewer arguments than it needs, or more than it takes."""
+        file = self._file
+        if file.project is None or any(arg.star for arg in call.args):
+            return False
+        positions = sum(arg.keyword is None for arg in call.args)
+        keywords = frozenset(arg.keyword.value for arg in call.args if arg.keyword is not None)
+        if isinstance(call.func, cst.Name):
+            defined = file.scopes.definitions(call.func)
+            here = [one.node for one in defined if one.scope is file.scopes.module]
+            if len(defined) == 1 and len(here) == 1 and isinstance(here[0], cst.FunctionDef | cst.ClassDef):
+                return file.project.lacks(file.project.path, here[0].name.value, positions, keywords)
+        found = file.siblings.definition(call)
+        return found is not None and file.project.lacks(found.path, found.name, positions, keywords)
+
+    def _is_missing(self, statement: cst.ImportFrom) -> bool:
+        """Whether a name is imported from a module of the project that does not so much as say it."""
+        file = self._file
+        if file.project is None or isinstance(statement.names, cst.ImportStar) or statement.module is None:
+            return False
+        block = file.parent(file.parent(statement) or statement)
+        if block is not file.module:
+            return False
+        spelled = "." * len(statement.relative) + file.text_of(statement.module)
+        home = file.project.module(spelled, file.project.path)
+        names = [alias.name.value for alias in statement.names if isinstance(alias.name, cst.Name)]
+        return home is not None and any(not file.project.may_offer(home, name) for name in names)

@@ -1,0 +1,125 @@
+"""Which code surely raises whenever it runs, and which only looks as if it did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import libcst as cst
+import pytest
+
+from smellcheck.file import File
+from smellcheck.project import Project
+
+NET = """class Net:
+    def __init__(self, width, heads, depth=2, *, drop):
+        self.width = width
+
+    def run(self, x):
+        return x
+
+
+def load(path, *more):
+    return path
+
+
+@wraps(load)
+def wrapped(path):
+    return path
+
+
+WIDTH = 8
+"""
+
+
+def seen(text: str, folder: Path) -> File:
+    """A script beside a module `net`."""
+    (folder / "pyproject.toml").touch()
+    (folder / "net.py").write_text(NET)
+    path = folder / "script.py"
+    path.write_text(text)
+    return File(text, str(path), project=Project().view(path))
+
+
+@pytest.mark.parametrize(
+    ("body", "fails"),
+    [
+        # Names.
+        ("print(missing)", True),
+        ("for n in range(3):\n        print(n, missing)", True),
+        ("x = [missing for n in range(3)]", True),
+        ("for n in xrange(3):\n        print(n)", True),
+        ("if WIDTH:\n        print(missing)", False),
+        ("try:\n        print(missing)\n    except NameError:\n        pass", False),
+        ("later = lambda: missing", False),
+        ("x: missing = 3", False),
+        ("print(__file__, later)", False),
+        ("x = {n: m for n, m in rows}", False),
+        ("import torch.nn.functional as F\n    print(F)", False),
+        ("global told\n    print(told)", False),
+        ("match rows:\n        case {'a': one, **rest}:\n            print(one, rest)", False),
+        ("with open('a') as out:\n        print(out, sep='')", False),
+        # Arguments.
+        ("Net(8, 2)", True),
+        ("Net(8, 2, 3, 4, drop=1)", True),
+        ("Net(8, heads=2, drop=0.1)", False),
+        ("Net(*rows)", False),
+        ("Net(8, **rows)", False),
+        ("load()", True),
+        ("load(1, 2, 3)", False),
+        ("wrapped()", False),
+        ("local()", True),
+        ("local(1)", False),
+    ],
+)
+def test_functions_that_raise(body: str, fails: bool, tmp_path: Path) -> None:
+    head = "from net import WIDTH, Net, load, wrapped\n\nrows = []\nlater = 1\n\ndef local(x):\n    pass\n\n"
+    file = seen(f"{head}def f():\n    {body}\n", tmp_path)
+    (function,) = (one for one in file.all(cst.FunctionDef) if one.name.value == "f")
+    assert file.broken.fails(function) is fails
+
+
+@pytest.mark.parametrize(
+    ("text", "module", "script"),
+    [
+        ("from net import Net\n", False, False),
+        ("from net import Old\n", True, False),
+        ("try:\n    from net import Old\nexcept ImportError:\n    pass\n", False, False),
+        ("from elsewhere import Old\n", False, False),
+        ("print(missing)\n", True, False),
+        ("if __name__ == '__main__':\n    print(missing)\n", False, True),
+        ("def main():\n    print(missing)\n\nif __name__ == '__main__':\n    main()\n", False, True),
+        ("def main():\n    print(missing)\n", False, False),
+        ("from net import *\nprint(missing)\n", False, False),
+        ("exec(text)\nprint(missing)\n", False, False),
+    ],
+)
+def test_modules_and_scripts_that_raise(text: str, module: bool, script: bool, tmp_path: Path) -> None:
+    broken = seen(text, tmp_path).broken
+    assert (broken.module_fails, broken.script_fails) == (module, script)
+
+
+def test_a_text_by_itself_may_be_a_part_of_another() -> None:
+    file = File("for x in loader:\n    print(x, width)\n", "part.py")
+    assert not file.broken.module_fails
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def rate():\n    work()\n\nif __name__ == '__main__':\n    rate()\n", True),
+        ("def rate():\n    work()\n\nif __name__ == '__main__':\n    rate(1)\n", False),
+        ("work()\n\ndef rate(x):\n    pass\n\nif __name__ == '__main__':\n    rate()\n", False),
+    ],
+)
+def test_what_only_a_broken_script_runs_runs_for_nobody(text: str, expected: bool, tmp_path: Path) -> None:
+    file = seen(f"from elsewhere import work\n\n{text}", tmp_path)
+    (call,) = file.calls.named(frozenset({"work"}))
+    assert file.reach.earnest(call) is expected
+
+
+def test_what_others_take_from_a_broken_script_runs(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text("from script import rate\nrate()\n")
+    text = "from elsewhere import work\n\ndef rate():\n    work()\n\nif __name__ == '__main__':\n    rate(1)\n"
+    file = seen(text, tmp_path)
+    (call,) = file.calls.named(frozenset({"work"}))
+    assert file.reach.earnest(call)
