@@ -111,11 +111,15 @@ def _newer_grammar(text: str) -> bool:
     return True
 
 
-def _weighed(smell: Smell, file: File) -> Smell:
-    """The smell, no more than information where the project itself runs nothing of it, and others might."""
-    if smell.level in ("info", "advice") or file.reach.used(smell.node):
+def _weighed(smell: Smell, rule: Rule, file: File) -> Smell | None:
+    """The smell, no more than information where the project itself does not run it, though others might; or nothing."""
+    if not file.reach.earnest(smell.node):
+        return None
+    if (smell.level or rule.level) != "warning":
         return smell
-    return replace(smell, level="info")
+    if file.reach.fails(smell.node):
+        return None
+    return smell if file.reach.used(smell.node) else replace(smell, level="info")
 
 
 def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[tuple[Rule, Smell]]:
@@ -131,7 +135,7 @@ def _smells(file: File, rules: Iterable[Rule], problems: list[Problem]) -> list[
         try:
             smells = [smell for node in nodes for smell in rule.check(node, file)]
             # What nobody runs wastes nothing.
-            found += [(rule, _weighed(smell, file)) for smell in smells if file.reach.earnest(smell.node)]
+            found += [(rule, smell) for each in smells if (smell := _weighed(each, rule, file)) is not None]
         except RecursionError:
             raise
         except Exception as error:

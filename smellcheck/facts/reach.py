@@ -34,30 +34,30 @@ class Reach:
         self._known: dict[cst.FunctionDef | cst.ClassDef, bool] = {}
 
     def earnest(self, node: cst.CSTNode) -> bool:
-        """Whether the code at a node may run to its end, and does so without stopping for a debugger."""
-        if self._fails_around(node):
-            return False
+        """Whether the code at a node may run, and runs without stopping for a debugger."""
         current = self._file.parent(node)
         while current is not None:
-            if isinstance(current, cst.FunctionDef) and (
-                self._stops(current) or self.abandoned(current) or self._file.broken.fails(current)
-            ):
+            if isinstance(current, cst.FunctionDef) and (self._stops(current) or self.abandoned(current)):
                 return False
             if isinstance(current, cst.FunctionDef | cst.ClassDef) and self.unnamed(current):
                 return False
             current = self._file.parent(current)
         return True
 
-    def _fails_around(self, node: cst.CSTNode) -> bool:
-        """Whether the module surely raises, or the script that alone runs the code at a node."""
-        file = self._file
+    def fails(self, node: cst.CSTNode) -> bool:
+        """Whether what runs the code at a node surely raises: its function, the module, or the script that runs it.
+
+        It looks into other modules for each call that is made on the way: to be asked of what else is worth a warning.
+        """
+        file, top = self._file, node
+        while (above := file.parent(top)) is not None and above is not file.module:
+            top = above
+            if isinstance(above, cst.FunctionDef) and file.broken.fails(above):
+                return True
         if file.project is None:
             return False
         if file.broken.module_fails:
             return True
-        top: cst.CSTNode = node
-        while (above := file.parent(top)) is not None and above is not file.module:
-            top = above
         name = top.name.value if isinstance(top, cst.FunctionDef | cst.ClassDef) else ""
         return self._is_script and file.broken.script_fails and not self.taken(name)
 
