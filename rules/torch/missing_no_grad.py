@@ -11,6 +11,7 @@ from smellcheck import Edit, File, Fix, Smell, rule
 _CALLERS_DECIDE = re.compile(r"^(forward\w*|__call__|training_\w+|compute_loss|loss|get_loss|_?forward_\w+)$")
 # Nobody takes a change that indents a screenful for the sake of one line in it.
 _MANY_LINES = 20
+_DEVICES = re.compile(r"cuda|device|gpu|\bmps\b|accelerat|lightning", re.I)
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
@@ -48,10 +49,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         whole = offered is not None and offered.title.startswith("Decorate")
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
-        # A notebook is run by hand, on a handful of things as a rule; and a file that says `volatile`, if only in a
-        # comment, may well be run with the torch that heeds it.
-        slight = rare or file.in_cells or file.mentions("volatile")
-        yield Smell(call, message, offered, level="info" if slight else None)
+        yield Smell(call, message, offered, level="info" if rare or slight(file) else None)
         if whole:
             return
 
@@ -61,6 +59,15 @@ def is_loss(model: cst.CSTNode, file: File) -> bool:
     value = file.values.of(model)
     known = value is not None and (value.cls is not None or value.origin is not None)
     return not known and bool(_LOSSES.search(file.text_of(model)))
+
+
+def slight(file: File) -> bool:
+    """Whether what a graph takes is nobody's concern in a file, or may not be taken at all.
+
+    A notebook is run by hand, on a handful of things as a rule. What names no device runs on the CPU, whose memory is
+    seldom short. A file that says `volatile`, if only in a comment, may be run with the torch that heeds it.
+    """
+    return file.in_cells or file.mentions("volatile") or not file.matches(_DEVICES)
 
 
 def seldom(call: cst.Call, file: File) -> bool:

@@ -10,7 +10,7 @@ from smellcheck import plugins
 from smellcheck.engine import check
 from smellcheck.project import Project
 
-HEAD = "import torch\n\nmodel = torch.nn.Linear(8, 2)\nmodel.eval()\n"
+HEAD = "import torch\n\nmodel = torch.nn.Linear(8, 2).cuda()\nmodel.eval()\n"
 RATE = "def rate(loader):\n    return [model(x).argmax(1).tolist() for x in loader]\n"
 
 
@@ -18,6 +18,12 @@ def levels(text: str, path: Path) -> list[str]:
     """The levels of what `missing-no-grad` says of a module."""
     rules = [rule for rule in plugins.rules() if rule.name == "missing-no-grad"]
     return [finding.level for finding in check(text, rules, str(path), project=Project().view(path)).findings]
+
+
+def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) -> None:
+    text = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
+    assert levels(text, tmp_path / "a.py") == ["warning"]
+    assert levels(text.replace(".cuda()", ""), tmp_path / "a.py") == ["info"]
 
 
 @pytest.mark.parametrize(
