@@ -88,12 +88,28 @@ def index(made: cst.Call, file: File) -> Iterator[Smell]:
     picked = [one.value for one in file.picks.by(made) if file.picks.follows_input(one.value)]
     if not picked:
         return
-    fix, first = None, picked[0]
-    if isinstance(first, cst.Name) and file.name(made.func) == "torch.arange" and counts(made):
-        if file.context.within(made, file.parent(first)):
-            edit = file.add_argument(made, f"device={first.value}.device")
-            fix = Fix.safe("Make the index where it picks", edit)
+    whole = file.parent(picked[0])
+    beside = [one for one in file.tree.of_type(cst.Call, whole) if one in (made, *others(whole, file))]
+    # One finding for all the indices of one picking.
+    if file.context.within(made, whole) and beside[0] is not made:
+        return
+    fix = None
+    counted = made in beside and all(file.name(one.func) == "torch.arange" and counts(one) for one in beside)
+    if isinstance(picked[0], cst.Name) and counted:
+        device = f"device={picked[0].value}.device"
+        fix = Fix.safe("Make the index where it picks", *(file.add_argument(one, device) for one in beside))
     yield Smell(made, "this index is made on the CPU, and what it picks from waits on its device for the copy", fix)
+
+
+def others(whole: cst.Subscript, file: File) -> list[cst.Call]:
+    """The positions that are counted on the CPU in the brackets of a subscript, for nothing but its picking."""
+    return [
+        one
+        for one in file.tree.of_type(cst.Call, whole)
+        if file.name(one.func) == "torch.arange"
+        and file.picks.by(one) == [whole]
+        and not any(arg.star or (arg.keyword and arg.keyword.value in _DECIDED) for arg in one.args)
+    ]
 
 
 def rare(made: cst.Call, file: File) -> bool:

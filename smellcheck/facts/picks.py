@@ -72,6 +72,8 @@ class Picks:
                 )
             case cst.Attribute(value=inner, attr=cst.Name(value=name)):
                 return not _LEAVES.match(name) and self.follows_input(inner, depth + 1)
+            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]):
+                return False  # what a dictionary holds may lie anywhere
             case cst.Subscript(value=inner):
                 return self.follows_input(inner, depth + 1)
             case cst.BinaryOperation(left=left, right=right):
