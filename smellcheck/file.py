@@ -28,6 +28,7 @@ from .facts.moves import Moves
 from .facts.names import Names
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
+from .facts.picks import Picks
 from .facts.ranks import Ranks
 from .facts.reach import Reach
 from .facts.readbacks import Readbacks
@@ -147,6 +148,11 @@ class File(Parsed):
     def journeys(self) -> Journeys:
         """How new tensors get to the device."""
         return Journeys(self)
+
+    @cached_property
+    def picks(self) -> Picks:
+        """Which new tensors are indices."""
+        return Picks(self)
 
     @cached_property
     def moves(self) -> Moves:

@@ -57,7 +57,15 @@ def forwards(loop: cst.CSTNode, file: File) -> bool:
         and file.values.is_module(call.func.value)
         for call in calls
     )
-    return not moved and any(file.values.is_module(call.func) for call in calls)
+    return not moved and any(file.values.is_module(runs(call)) for call in calls)
+
+
+def runs(call: cst.Call) -> cst.BaseExpression:
+    """What a call runs, if it is a module: `net(x)`, `net.forward(x)`."""
+    match call.func:
+        case cst.Attribute(value=owner, attr=cst.Name("forward")):
+            return owner
+    return call.func
 
 
 def trains(loop: cst.CSTNode, file: File) -> bool:

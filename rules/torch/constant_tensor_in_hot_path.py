@@ -15,14 +15,14 @@ _FACTORIES = {"ones", "zeros", "full", "eye", "arange", "linspace"}
 _TURNS = {"batch", "chunk", "sample", "stream"}
 _DECIDED = {"device", "out", "requires_grad", "pin_memory"}
 # A branch that is taken for these reasons is taken in every pass.
-_USUAL = re.compile(r"cuda|is_available|training|device|gpu", re.I)
+_USUAL = re.compile(r"cuda|is_available|training|device|gpu|\.ndim\b|\.dim\(\)", re.I)
 
 
 @rule(imports="torch", methods=" ".join(sorted({*_OF_DATA, *_LEGACY, *_FACTORIES})), practice="hardware", level="info")
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
     last = made.func.attr.value if isinstance(made.func, cst.Attribute) else file.text_of(made.func)
     data = given(made, last, file)
-    if data is None and last not in _FACTORIES:
+    if data is None and last not in _FACTORIES and not counted(made, last, file):
         return
     if last != "new_tensor" and not (file.name(made.func) or "").startswith("torch."):
         return
@@ -47,9 +47,25 @@ def given(made: cst.Call, last: str, file: File) -> cst.BaseExpression | None:
     if last in _FACTORIES or not made.args or made.args[0].star:
         return None
     data = made.args[0].value
-    if not file.constants.numbers(data):
+    if not file.constants.numbers(data) and not file.constants.plain(data):
         return None
     return None if last in _LEGACY and not has_several(data, file, one=True) else data
+
+
+def counted(made: cst.Call, last: str, file: File) -> bool:
+    """Whether a tensor is made of nothing but counted numbers: `torch.from_numpy(np.arange(n))`."""
+    data: cst.BaseExpression | None = made.args[0].value if last in _OF_DATA and made.args else None
+    while isinstance(data, cst.Call) and data.args and file.name(data.func) in ("numpy.asarray", "numpy.array"):
+        data = data.args[0].value
+    match data:
+        case cst.Call(func=func, args=[cst.Arg(star=""), *_]):
+            return file.name(func) == "numpy.arange" or file.text_of(func) == "range"
+        case cst.ListComp(
+            elt=cst.Name(value=item),
+            for_in=cst.CompFor(target=cst.Name(value=target), iter=cst.Call(func=cst.Name("range")), ifs=[]),
+        ):
+            return item == target
+    return False
 
 
 def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many: bool = False) -> bool:
@@ -163,6 +179,8 @@ def name_of(call: cst.Call) -> str:
 
 def there(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix | None:
     """Making the indices on the device, and no copy."""
+    if (name_of(made) or file.text_of(made.func)) not in _FACTORIES or joins(steps, file):
+        return None
     *between, moved = steps[1:]
     if any(isinstance(step, cst.Name) for step in steps) or not isinstance(moved, cst.Call):
         return None
@@ -186,6 +204,11 @@ def there(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix | 
         return None
     new = whole.replace(old, f"{old[:-1].rstrip(' ,')}, {device})")
     return made_fix("Make it on the device", file.replace(moved, new))
+
+
+def joins(steps: list[cst.BaseExpression], file: File) -> bool:
+    """Whether another tensor of the CPU comes in on the way: that one would have to be made elsewhere, too."""
+    return any(isinstance(step, cst.BinaryOperation) and file.journeys.on_host(step.right) for step in steps)
 
 
 def device_of(moved: cst.Call, file: File) -> str:

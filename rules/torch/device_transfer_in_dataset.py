@@ -6,6 +6,9 @@ import libcst as cst
 
 from smellcheck import File, Smell, rule
 
+#: What is made on the device, and copied nowhere.
+_MADE_THERE = {f"torch.{name}" for name in ("zeros", "ones", "full", "empty", "arange", "eye", "rand", "randn")}
+
 
 @rule(
     imports="torch",
@@ -27,9 +30,21 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     match file.parent(call):
         case cst.Arg() as arg if isinstance(outer := file.parent(arg), cst.Call) and file.values.is_module(outer.func):
             return
-    if call is not next(one for one in file.calls.own_calls(function) if target(one, file) is not None):
+    if call is not first(function, file):
         return
     yield Smell(call, "every sample is copied to the device alone, where one copy would move the whole batch")
+
+
+def first(function: cst.FunctionDef, file: File) -> cst.Call | None:
+    """The call of a function that stands for all: the first that copies a sample, or else that makes one there."""
+    each = gives_samples(function, file)
+    calls = [
+        one
+        for one in file.calls.own_calls(function)
+        if target(one, file) is not None and (each or joins_samples(one, function, file))
+    ]
+    copies = [one for one in calls if (file.name(one.func) or "") not in _MADE_THERE]
+    return next(iter(copies or calls), None)
 
 
 def target(call: cst.Call, file: File) -> str | None:

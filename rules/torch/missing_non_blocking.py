@@ -8,6 +8,9 @@ import libcst as cst
 from smellcheck import File, Fix, Smell, rule
 
 _DEEPEST = 4
+# Where there is no GPU, there is nothing that could wait.
+_WITH_GPU = re.compile(r"\(?(torch\.cuda\.is_available\(\)|(self\.)?device(\.type)? == ['\"]cuda['\"])\)?", re.I)
+_NO_SETTINGS = ("{}", "dict()")
 
 
 @rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
@@ -53,9 +56,15 @@ def source(call: cst.Call, file: File) -> cst.For | None:
 
 
 def binder(name: cst.CSTNode, file: File) -> cst.CSTNode | None:
-    """The loop or the clause that alone binds a name."""
+    """The loop or the clause that binds a name, and alone does so in each turn."""
     reaching = file.scopes.reaching(name) if isinstance(name, cst.Name) else ()
-    return reaching[0].node if len(reaching) == 1 and reaching[0].kind == "for" else None
+    loops = [one.node for one in reaching if one.kind == "for"]
+    if len(loops) != 1:
+        return None
+    # What only some batches need first: for the others it is as the loader gave it.
+    others = [one for one in reaching if one.kind != "for"]
+    once = all(one.kind == "assign" and file.context.within(one.node, loops[0]) for one in others)
+    return loops[0] if once else None
 
 
 def pinned(loader: cst.CSTNode | None, file: File, depth: int = 0) -> bool:
@@ -63,7 +72,10 @@ def pinned(loader: cst.CSTNode | None, file: File, depth: int = 0) -> bool:
     if loader is None or depth > _DEEPEST:
         return False
     match loader:
-        case cst.Call(func=cst.Name("tqdm" | "enumerate"), args=[cst.Arg(value=inner), *_]):
+        case (
+            cst.Call(func=cst.Name("tqdm" | "enumerate"), args=[cst.Arg(value=inner), *_])
+            | cst.Call(func=cst.Attribute(attr=cst.Name("log_every")), args=[cst.Arg(value=inner, keyword=None), *_])
+        ):
             return pinned(inner, file, depth + 1)
         case cst.Call():
             return is_pinning(loader, file) or gives_pinned(loader, (), file, depth)
@@ -123,14 +135,83 @@ def part_of(whole: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpress
 
 def is_pinning(call: cst.Call, file: File) -> bool:
     """Whether a call makes a loader of torch that pins its batches, and puts them together in torch's own way."""
-    pins = file.argument(call, "pin_memory")
     name = file.name(call.func) or ""
+    if not name.startswith("torch.utils.data.") or not name.endswith(".DataLoader"):
+        return False
+    starred = [arg for arg in call.args if arg.star]
+    if file.argument(call, "collate_fn") is not None or any(arg.star == "*" for arg in starred):
+        return False
+    pins = file.argument(call, "pin_memory")
+    if pins is not None:
+        return not starred and turned_on(pins.value, file)
+    return len(starred) == 1 and settings_pin(starred[0].value, file)
+
+
+def turned_on(value: cst.BaseExpression, file: File) -> bool:
+    """Whether a switch is on wherever there is a GPU."""
+    if isinstance(value, cst.Name) and value.value != "True":
+        reaching = file.scopes.reaching(value)
+        made = reaching[0].value if len(reaching) == 1 and reaching[0].kind == "assign" else None
+        return made is not None and not reaching[0].path and with_gpu(made, file)
+    match value:
+        case cst.Name("True"):
+            return True
+        case cst.IfExp(test=test, body=cst.Name("True")):
+            return with_gpu(test, file)
+    return with_gpu(value, file)
+
+
+def with_gpu(test: cst.CSTNode, file: File) -> bool:
+    """Whether a condition asks for a GPU and nothing else."""
+    return bool(_WITH_GPU.fullmatch(file.text_of(test)))
+
+
+def settings_pin(settings: cst.CSTNode, file: File, depth: int = 0) -> bool:
+    """Whether the settings of a loader are written out, and say that it pins, wherever there is a GPU."""
+    match settings:
+        case cst.Dict(elements=elements):
+            held = {
+                file.text_of(one.key).strip("\"'"): one.value for one in elements if isinstance(one, cst.DictElement)
+            }
+            return len(held) == len(elements) and "collate_fn" not in held and is_on(held.get("pin_memory"), file)
+        case cst.Call(func=cst.Name("dict"), args=args):
+            held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
+            return len(held) == len(args) and "collate_fn" not in held and is_on(held.get("pin_memory"), file)
+        case cst.IfExp(test=test, body=body, orelse=orelse):
+            return asks_gpu(test, file) and file.text_of(orelse) in _NO_SETTINGS and settings_pin(body, file, depth)
+        case cst.Name(value=name) if depth < _DEEPEST:
+            home = file.context.function(settings) or file.module
+            changed = any(
+                isinstance(above := file.parent(use), cst.Attribute | cst.Subscript) and above.value is use
+                for use in file.tree.named(name, home)
+            )
+            reaching = () if changed else file.scopes.reaching(settings)
+            made = [one.value for one in reaching if one.kind == "assign" and not one.path]
+            usual = all(one.kind == "assign" or left_out(one, file) for one in reaching)
+            return bool(made) and usual and all(one and settings_pin(one, file, depth + 1) for one in made)
+    return False
+
+
+def is_on(value: cst.BaseExpression | None, file: File) -> bool:
+    """The same for a setting that may be missing."""
+    return value is not None and turned_on(value, file)
+
+
+def asks_gpu(test: cst.BaseExpression, file: File) -> bool:
+    """Whether a condition, or the name that it is bound to, asks for a GPU."""
+    return turned_on(test, file) or bool(re.fullmatch(r"(\w+\.)?(use_)?(cuda|gpu)", file.text_of(test)))
+
+
+def left_out(bound: object, file: File) -> bool:
+    """Whether a parameter is `None` unless it is given, and no call in sight gives it."""
+    function = bound.scope.node
+    if bound.kind != "parameter" or not isinstance(function, cst.FunctionDef):
+        return False
+    default = bound.node.default
+    calls = file.calls.passing(function)
     return (
-        name.startswith("torch.utils.data.")
-        and name.endswith(".DataLoader")
-        and pins is not None
-        and isinstance(pins.value, cst.Name)
-        and pins.value.value == "True"
-        and file.argument(call, "collate_fn") is None
-        and not any(arg.star for arg in call.args)
+        isinstance(default, cst.Name)
+        and default.value == "None"
+        and all(file.calls.argument_of(one, function, bound) is None for one in calls)
+        and not any(arg.star for one in calls for arg in one.args)
     )

@@ -33,7 +33,12 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not call.args or call.args[0].keyword is not None or file.context.in_test(call):
         return
     done = functions(call.args[0].value, file)
-    if not done or not goes_back(call, file):
+    if done is None or not goes_back(call, file):
+        return
+    if not done:
+        if for_nothing(call, file):
+            message = "a tensor is copied to the host and back, and nothing is done to it there"
+            yield Smell(call, message, level=None if file.hot.runs_often(call) else "info")
         return
     twins = ", ".join(f"`torch.{_TWINS[name]}`" for name in dict.fromkeys(done))
     yield Smell(
@@ -41,6 +46,17 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         f"a tensor is copied to the host and back for what {twins} would do where it is",
         level=None if file.hot.runs_often(call) else "info",
     )
+
+
+def for_nothing(call: cst.Call, file: File) -> bool:
+    """Whether an array is moved back as it came, where no graph is recorded that the way could cut."""
+    array: cst.CSTNode = call.args[0].value
+    if isinstance(array, cst.Name):
+        array = file.scopes.reaching(array)[0].value or array
+    # An index is copied by what it picks from, and may have to be on the host.
+    back = file.argument(call, "device") is not None or not isinstance(file.parent(call), cst.Index)
+    direct = isinstance(array, cst.Call) and isinstance(array.func, cst.Attribute) and array.func.attr.value == "numpy"
+    return direct and back and file.grad.mode(call) == "off"
 
 
 def functions(node: cst.CSTNode, file: File, depth: int = 0) -> list[str] | None:

@@ -1,7 +1,7 @@
 """A tensor is filled in the CPU's memory only to be copied to the device where it could have been made."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import libcst as cst
 
@@ -9,7 +9,15 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _EXACT = ("torch.zeros", "torch.ones", "torch.full", "torch.empty", "torch.eye", "torch.arange")
 _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "torch.randint", "torch.randperm")
-_FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", "torch.LongTensor", "torch.FloatTensor")
+# These take sizes as well, and no device.
+_LEGACY = tuple(f"torch.{name}Tensor" for name in ("Long", "Float", "Int", "Double", "Byte", "Bool", ""))
+_FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", *_LEGACY)
+_INDICES = ("torch.arange", "torch.randint", "torch.randperm")
+# What writes all of a tensor anew: with a number that stands there, or with others for each device.
+_FILLS = {"fill_", "zero_"}
+_DRAWS = {"normal_", "uniform_"}
+# Such methods of a layer run once, whatever they are given.
+_ONCE = re.compile(r"init|build|make|load|set_|reset|fuse|export|convert|prune|merge")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
 # What is made on these conditions is made once, and kept, where an episode has ended, or where numbers have failed.
@@ -29,30 +37,35 @@ _NO_TENSOR = re.compile(
 )
 
 
-@rule(imports="torch", words="to cuda", calls=_EXACT + _OTHERS + _FROM_NUMPY, practice="hardware", level="info")
+@rule(
+    imports="torch",
+    words="to cuda arange randint randperm",
+    calls=_EXACT + _OTHERS + _FROM_NUMPY,
+    practice="hardware",
+    level="info",
+)
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
     if file.name(made.func) in _FROM_NUMPY and filler(made, file) is None:
         return
+    if any(arg.star == "**" or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args):
+        return
     moved, received = mover(made, file)
     device = where(moved, file) if moved is not None else None
-    if moved is None or device is None or device.strip("\"'").startswith("cpu") or file.context.in_test(made):
+    if moved is None or device is None:
+        if file.name(made.func) in _INDICES and not rare(made, file) and not file.context.in_test(made):
+            yield from index(made, file)
         return
-    if any(arg.star == "**" or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args):
+    if device.strip("\"'").startswith("cpu") or file.context.in_test(made) or rare(made, file):
         return
     if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
         return
-    if file.readbacks.seldom(made) or (moved.args and on_the_host(moved.args[0].value, file)):
-        return
-    if any(
-        isinstance(above, cst.If) and _FIRST.search(file.text_of(above.test))
-        for _, above in file.context.ancestors(made)
-    ):
+    if moved.args and on_the_host(moved.args[0].value, file):
         return
     factory = filler(made, file) or file.text_of(made.func)
     named = factory if factory == _LIST else f"`{factory}`"
     message = f"{named} fills memory of the CPU, and the copy to the device waits for it"
     # What another statement moves, or NumPy makes, takes more than an argument.
-    whole = file.context.within(made, moved) and factory == file.text_of(made.func)
+    whole = file.context.within(made, moved) and file.name(made.func) not in _FROM_NUMPY
     if not whole or (isinstance(moved.func, cst.Attribute) and goes_along(moved, moved.func, file)):
         yield Smell(made, message)
         return
@@ -60,15 +73,60 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         file.add_argument(made, f"device={where(moved, file)}"),
         Edit((received.rpar[-1] if received.rpar else received, "end"), (moved, "end"), ""),
     )
-    safe = file.name(made.func) in _EXACT and not file.argument(made, "requires_grad") and counts(made)
+    drawn = file.name(made.func) not in _EXACT or any(is_fill(step, file, _DRAWS) for step in steps(made, moved, file))
+    safe = not drawn and not file.argument(made, "requires_grad") and counts(made)
     fix = (Fix.safe if safe else Fix.unsafe)("Make the tensor on its device", *edits)
     yield Smell(made, message, fix)
+
+
+def index(made: cst.Call, file: File) -> Iterator[Smell]:
+    """An index of a layer, which picks from a tensor that lies on the layer's device."""
+    function = file.context.function(made)
+    owner = file.calls.class_of(function) if function is not None else None
+    if owner is None or not file.values.is_module_class(owner) or not file.hot.runs_often(made):
+        return
+    picked = [one.value for one in file.picks.by(made) if file.picks.follows_input(one.value)]
+    if not picked:
+        return
+    whole = file.parent(picked[0])
+    beside = [one for one in file.tree.of_type(cst.Call, whole) if one in (made, *others(whole, file))]
+    # One finding for all the indices of one picking.
+    if file.context.within(made, whole) and beside[0] is not made:
+        return
+    fix = None
+    counted = made in beside and all(file.name(one.func) == "torch.arange" and counts(one) for one in beside)
+    if isinstance(picked[0], cst.Name) and counted:
+        device = f"device={picked[0].value}.device"
+        fix = Fix.safe("Make the index where it picks", *(file.add_argument(one, device) for one in beside))
+    yield Smell(made, "this index is made on the CPU, and what it picks from waits on its device for the copy", fix)
+
+
+def others(whole: cst.Subscript, file: File) -> list[cst.Call]:
+    """The positions that are counted on the CPU in the brackets of a subscript, for nothing but its picking."""
+    return [
+        one
+        for one in file.tree.of_type(cst.Call, whole)
+        if file.name(one.func) == "torch.arange"
+        and file.picks.by(one) == [whole]
+        and not any(arg.star or (arg.keyword and arg.keyword.value in _DECIDED) for arg in one.args)
+    ]
+
+
+def rare(made: cst.Call, file: File) -> bool:
+    """Whether only some steps make the tensor: the first one, every hundredth, one that has failed."""
+    return file.readbacks.seldom(made) or any(
+        isinstance(above, cst.If) and _FIRST.search(file.text_of(above.test))
+        for _, above in file.context.ancestors(made)
+    )
 
 
 def filler(made: cst.Call, file: File) -> str | None:
     """The function of NumPy that fills the array which a tensor is made of, with nothing that was computed or read."""
     if file.name(made.func) not in _FROM_NUMPY or not made.args:
         return None
+    above = file.parent(made)
+    if file.name(made.func) in _LEGACY and is_fill(file.parent(above) if above is not None else None, file):
+        return file.text_of(made.func)
     array = made.args[0].value
     if isinstance(array, cst.Name):
         reaching = file.scopes.reaching(array)
@@ -107,12 +165,29 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
         attribute = file.parent(current)
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
-            return (file.moves.right_after(made) if straight(current, file) else None), made
+            after = file.moves.right_after(made) if straight(current, file) else None
+            return after or file.moves.wherever_used(current), made
         if file.moves.destination(call) is not None or goes_along(call, attribute, file):
             return call, current
-        if not is_cast(call, attribute, file):
+        if not is_cast(call, attribute, file) and not is_fill(call, file):
             return None, made
         current = call
+
+
+def steps(made: cst.Call, moved: cst.Call, file: File) -> Iterator[cst.CSTNode]:
+    """What stands between a new tensor and the call that moves it."""
+    for _, above in file.context.ancestors(made):
+        if above is moved:
+            return
+        yield above
+
+
+def is_fill(call: cst.CSTNode | None, file: File, methods: Collection[str] = frozenset(_FILLS | _DRAWS)) -> bool:
+    """Whether a call writes all of a new tensor, with numbers that stand there: `x.zero_()`, `x.fill_(1)`."""
+    match call:
+        case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)), args=args) if method in methods:
+            return all(arg.keyword is None and file.constants.literal(arg.value) for arg in args)
+    return False
 
 
 def goes_along(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
@@ -195,7 +270,10 @@ def follows_input(moved: cst.Call, file: File) -> bool:
 def sized_by_input(made: cst.Call, file: File) -> bool:
     """Whether the sizes are those of a tensor which a function is given: who gives tensors calls again."""
     function = file.context.function(made)
-    if function is None or file.calls.class_of(function) is not None:
+    owner = file.calls.class_of(function) if function is not None else None
+    if function is None or (owner is not None and not file.values.is_module_class(owner)):
+        return False
+    if owner is not None and _ONCE.search(function.name.value):
         return False
     sizes = [arg.value for arg in made.args]
     for name in [name for size in sizes for name in file.names_in(size)]:
@@ -209,7 +287,11 @@ def sized_by_input(made: cst.Call, file: File) -> bool:
                 | cst.Subscript(value=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape")))
                 | cst.Subscript(value=cst.Call(func=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("size"))))
             ) if not _NO_TENSOR.match(tensor.value):
-                if "parameter" in {one.kind for one in file.scopes.reaching(tensor)}:
+                reaching = file.scopes.reaching(tensor)
+                # What is divided in its place is still what was given.
+                if any(one.kind == "augment" for one in reaching):
+                    reaching = file.scopes.definitions(tensor)
+                if "parameter" in {one.kind for one in reaching}:
                     return True
     return False
 

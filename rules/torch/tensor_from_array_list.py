@@ -68,9 +68,9 @@ def list_of(given: cst.BaseExpression, file: File) -> cst.List | cst.ListComp | 
     """The list in the source that a call is given, or that the name it is given surely means."""
     if isinstance(given, cst.Name):
         reaching = file.scopes.reaching(given)
-        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path:
+        if len(reaching) != 1 or reaching[0].kind != "assign" or not isinstance(reaching[0].value, cst.BaseExpression):
             return None
-        value = reaching[0].value
+        value = part_of(reaching[0].value, reaching[0].path)
         return value if isinstance(value, cst.List | cst.ListComp) else None
     return given if isinstance(given, cst.List | cst.ListComp) else None
 
@@ -110,14 +110,13 @@ def is_array(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
             reaching = file.scopes.reaching(node)
             return bool(reaching) and all(
                 one.kind == "assign"
-                and not one.path
                 and isinstance(one.value, cst.BaseExpression)
-                and is_array(one.value, file, depth + 1)
+                and gives_array(one.value, one.path, file, depth)
                 for one in reaching
             )
         case cst.Call(func=func, args=args):
             name = file.name(func)
-            if name in ("numpy.array", "numpy.asarray"):
+            if name in ("numpy.array", "numpy.asarray", "numpy.copy"):
                 return bool(args) and file.values.kind(args[0].value) != "number"
             if name in _ARRAYS:
                 return True
@@ -129,6 +128,27 @@ def is_array(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
                 case cst.Attribute(value=owner, attr=cst.Name(value="numpy")):
                     return of_module(owner, file)
     return False
+
+
+def gives_array(value: cst.BaseExpression, path: tuple[int, ...], file: File, depth: int) -> bool:
+    """Whether an expression, or what it holds at a place of a tuple, is an array; a function of the file is read."""
+    if not path and is_array(value, file, depth + 1):
+        return True
+    function = file.calls.callee(value) if isinstance(value, cst.Call) else None
+    if function is None or depth > 4:
+        return False
+    given = [one.value for one in file.calls.own_nodes(function) if isinstance(one, cst.Return)]
+    parts = [one if one is None else part_of(one, path) for one in given]
+    return bool(parts) and all(one is not None and is_array(one, file, depth + 1) for one in parts)
+
+
+def part_of(whole: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression | None:
+    """What stands at a place of a tuple that is written out."""
+    for at in path:
+        if not isinstance(whole, cst.Tuple) or not 0 <= at < len(whole.elements):
+            return None
+        whole = whole.elements[at].value
+    return whole
 
 
 def of_module(node: cst.BaseExpression, file: File) -> bool:

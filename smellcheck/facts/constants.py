@@ -76,6 +76,49 @@ class Constants:
                 )
         return False
 
+    def plain(self, node: cst.CSTNode, depth: int = 0) -> bool:
+        """Whether an expression surely is one number of Python: promised, counted, or the size of something."""
+        match node:
+            case cst.Integer() | cst.Float():
+                return True
+            case cst.UnaryOperation(operator=cst.Minus(), expression=inner):
+                return self.plain(inner, depth)
+            case cst.BinaryOperation(left=left, right=right):
+                return self.plain(left, depth) and self.plain(right, depth)
+            case cst.Call(func=cst.Name("len" | "int" | "float")):
+                return True
+            case cst.Call(func=cst.Attribute(attr=cst.Name("size")), args=[_]):
+                return True
+            case cst.Subscript(value=sizes, slice=[cst.SubscriptElement(slice=cst.Index())]):
+                return self._are_sizes(sizes)
+            case cst.Name() if depth <= _DEEPEST:
+                reaching = self._file.scopes.reaching(node)
+                return bool(reaching) and all(self._binds_plain(one, depth + 1) for one in reaching)
+        return False
+
+    @staticmethod
+    def _are_sizes(node: cst.CSTNode | None) -> bool:
+        """Whether an expression is all sizes of a tensor: `x.shape`, `x.size()`."""
+        match node:
+            case cst.Attribute(attr=cst.Name("shape")) | cst.Call(func=cst.Attribute(attr=cst.Name("size")), args=[]):
+                return True
+        return False
+
+    def _binds_plain(self, bound: Definition, depth: int) -> bool:
+        file, value = self._file, bound.value
+        match bound.kind:
+            case "assign" if value is not None:
+                return self._are_sizes(value) if bound.path else self.plain(value, depth)
+            case "for":
+                return not bound.path and isinstance(value, cst.Call) and file.text_of(value.func) == "range"
+            case "parameter" if isinstance(function := bound.scope.node, cst.FunctionDef):
+                promised = bound.node.annotation if isinstance(bound.node, cst.Param) else None
+                if promised is not None:
+                    return file.text_of(promised.annotation) in ("int", "float")
+                given = [file.calls.argument_of(call, function, bound) for call in file.calls.passing(function)]
+                return bool(given) and all(one is not None and self.plain(one, depth) for one in given)
+        return False
+
     def _name(self, name: cst.Name, depth: int) -> bool:
         reaching = self._file.scopes.reaching(name)
         if len(reaching) == 1 and reaching[0].kind == "parameter":

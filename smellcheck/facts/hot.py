@@ -17,6 +17,11 @@ _ONCE = re.compile(
 #: Methods that change a module for good, after it is trained.
 _DEPLOYS = re.compile(r"fuse|reparam|export|convert|deploy|prune|merge|equivalent")
 _FORWARDS = re.compile(r"^(forward\w*|__call__|\w*_step|compute_loss|loss)$")
+#: What the trainers of frameworks call in each step, where a class of the project fills it in.
+_HOOKS = re.compile(r"^_?(compute_loss|training_step|prediction_step|get_batch_loss_metrics)$")
+#: What is called so, and sends a loss backward once, is one step of many.
+_STEP = re.compile(r"step|batch|update|optimi[sz]e|learn|iter|backward")
+_TRAINER = re.compile(r"Trainer(Base)?$")
 #: Callers are followed so far.
 _DEEPEST = 3
 
@@ -48,8 +53,30 @@ class Hot:
 
     def _called_often(self, function: cst.FunctionDef, depth: int) -> bool:
         owner, name = self._file.calls.class_of(function), function.name.value
+        if (owner is not None and _HOOKS.match(name) and self._is_trainer(owner)) or self._takes_a_step(function):
+            return True
         if owner is not None and self._file.values.is_module_class(owner) and not _ONCE.match(name):
             return bool(_FORWARDS.match(name)) or any(
                 self._often(call, depth + 1) for call in self._file.calls.callers(function)
             )
         return any(self._often(call, depth + 1) for call in self._file.calls.passing(function))
+
+    def _is_trainer(self, owner: cst.ClassDef) -> bool:
+        """Whether a class derives from a trainer."""
+        return any(
+            _TRAINER.search(self._file.text_of(base.value))
+            for line in self._file.calls.bases(owner)
+            for base in line.bases
+            if base.keyword is None
+        )
+
+    def _takes_a_step(self, function: cst.FunctionDef) -> bool:
+        """Whether a function is one step of a training: it is given a batch, sends a loss backward, and steps once."""
+        file = self._file
+        if not _STEP.search(function.name.value):
+            return False
+        given = [one.name.value for one in function.params.params if one.name.value != "self"]
+        own = file.calls.own_calls(function)
+        sent = [call for call in own if file.steps.sent(call) is not None]
+        stepped = [call for call in own if file.steps.stepping(call) is not None]
+        return bool(given and sent and stepped) and not any(file.context.loops(call) for call in (*sent, *stepped))

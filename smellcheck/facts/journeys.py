@@ -18,6 +18,10 @@ _METHODS = _CASTS | _SHAPES | {"exp", "log", "sqrt", "pow", "mul", "div", "add",
 _FUNCTIONS = frozenset(
     f"torch.{name}" for name in ("tril", "triu", "unsqueeze", "exp", "log", "sqrt", "pow", "autograd.Variable")
 )
+#: What fills a tensor with numbers that stand in the source, or are counted.
+_FACTORIES = frozenset(f"torch.{name}" for name in ("ones", "zeros", "full", "eye", "arange", "linspace"))
+#: Names are followed so far.
+_DEEPEST = 3
 
 
 class Journeys:
@@ -60,7 +64,11 @@ class Journeys:
             case cst.Subscript(value=value) as whole, _ if value is current and self.only_adds(whole):
                 return whole
             case cst.BinaryOperation(left=left, right=right) as whole, _:
-                return whole if file.constants.numbers(right if left is current else left) else None
+                other = right if left is current else left
+                if file.constants.numbers(other) or file.constants.plain(other):
+                    return whole
+                # Of two such tensors the first goes on for both.
+                return whole if left is current and self.on_host(other) else None
             case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(comparator=other)]) as whole, _:
                 return whole if left is current and file.constants.literal(other) else None
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)]), _:
@@ -69,6 +77,27 @@ class Journeys:
                     return uses[0]
                 return uses[0] if len(uses) == 1 else None
         return None
+
+    def on_host(self, node: cst.CSTNode, depth: int = 0) -> bool:
+        """Whether an expression surely is a tensor that was made on the CPU, of nothing but numbers."""
+        file = self._file
+        match node:
+            case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method))) if method in _METHODS:
+                return self.on_host(inner, depth) if file.name(node.func) is None else False
+            case cst.Call(func=func):
+                return file.name(func) in _FACTORIES and not file.argument(node, "device")
+            case cst.Subscript(value=inner):
+                return self.only_adds(node) and self.on_host(inner, depth)
+            case cst.BinaryOperation(left=left, right=right):
+                sides = (left, right)
+                return any(self.on_host(one, depth) for one in sides) and all(
+                    self.on_host(one, depth) or file.constants.plain(one) for one in sides
+                )
+            case cst.Name() if depth < _DEEPEST:
+                reaching = file.scopes.reaching(node)
+                made = reaching[0].value if len(reaching) == 1 and reaching[0].kind == "assign" else None
+                return made is not None and not reaching[0].path and self.on_host(made, depth + 1)
+        return False
 
     @staticmethod
     def only_adds(taken: cst.Subscript) -> bool:

@@ -67,6 +67,22 @@ class Moves:
                 return moved if isinstance(receiver, cst.Name) and receiver.value == name else None
         return None
 
+    def wherever_used(self, made: cst.BaseExpression) -> cst.Call | None:
+        """The first call that moves what was just made and named, where nothing else is done with the name."""
+        match self._file.parent(made):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+                moved = [self._of(use) for use in self._file.uses(bound)]
+                return moved[0] if moved and None not in moved else None
+        return None
+
+    def _of(self, name: cst.Name) -> cst.Call | None:
+        """The call that moves what a name means, right where it is read."""
+        method = self._file.parent(name)
+        call = self._file.parent(method) if isinstance(method, cst.Attribute) else None
+        if not isinstance(call, cst.Call) or call.func is not method or len(self._file.scopes.reaching(name)) != 1:
+            return None
+        return call if self.destination(call) is not None else None
+
 
 def _is(arg: cst.Arg, name: str) -> bool:
     return arg.keyword is not None and arg.keyword.value == name

@@ -27,6 +27,17 @@ from smellcheck.file import File
         ),
         ("import torch\nclass A(torch.nn.Module):\n    def forward(self, x):\n        work()\n", True),
         ("import torch\nclass A(torch.nn.Module):\n    def __init__(self):\n        work()\n", False),
+        # A framework calls the hooks of a trainer in each step.
+        ("class A(transformers.Trainer):\n    def compute_loss(self, m, x):\n        work()\n", True),
+        ("class A(_BaseTrainer):\n    def _compute_loss(self, m, x):\n        work()\n", True),
+        ("class A(Trainer):\n    def create_optimizer(self):\n        work()\n", False),
+        ("class A:\n    def compute_loss(self, x):\n        work()\n", False),
+        # One step of a training, given its batch, is taken again and again.
+        ("def step(self, batch):\n    work()\n    loss(batch).backward()\n    self.optimizer.step()\n", True),
+        ("def step(self, batch):\n    work()\n    for x in batch:\n        x.backward()\n        opt.step()\n", False),
+        ("def main(args):\n    work()\n    loss(x).backward()\n    opt.step()\n", False),
+        ("def step():\n    work()\n    loss(x).backward()\n    opt.step()\n", False),
+        ("def learn(self, xs):\n    work()\n    for x in xs:\n        y(x).backward()\n    self.opt.step()\n", False),
     ],
 )
 def test_what_runs_often(text: str, often: bool) -> None:
