@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 import libcst as cst
 
@@ -23,9 +24,6 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if call.func.attr.value == "numpy":
         yield from gradients(call, file)
-        return
-    if call.func.attr.value == "cpu":
-        yield from tally(call, file)
         return
     if file.steps.sent(call) is not None:
         yield from step(call, file)
@@ -60,6 +58,10 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
             yield Smell(call, "the device is waited for once a parameter: stack the figures and read one", level=level)
         return
     name = file.text_of(tensor)
+    if call.func.attr.value == "cpu":
+        message = f"`{name}` is copied to the host piece by piece, with a wait for the device each: copy it once"
+        yield Smell(call, message, level="info")
+        return
     yield Smell(
         call,
         f"`{name}` is read one number at a time, with a wait for the device each: `tolist()` reads all at once",
@@ -85,9 +87,9 @@ def gradients(call: cst.Call, file: File) -> Iterator[Smell]:
 
 
 def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
-    """The tensor of which a loop reads a number in each turn, or the call that gives the parameters it runs over."""
+    """The tensor of which a loop reads a number or copies a piece in each turn, or what gives the parameters."""
     match call:
-        case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item")), args=[]):
+        case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item" | "cpu" as method)), args=[]):
             pass
         case _:
             return None
@@ -97,11 +99,16 @@ def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression 
     if described.kind == "few":
         return None
     if is_parameters(described.over):
-        return described.over
+        # Weights that are copied go somewhere, each on its own.
+        return described.over if method == "item" else None
     while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
         read = read.func.value
-    if isinstance(read, cst.Name):
-        return file.elements.iterated(read, loop)
+    part, copied = read, method == "cpu"
+    while copied and isinstance(part, cst.Subscript):
+        part = part.value
+    over = file.elements.iterated(part, loop, copied=copied) if isinstance(part, cst.Name) else None
+    if over is not None:
+        return over
     if isinstance(read, cst.Subscript):
         return file.elements.indexed(read, loop)
     return None
@@ -185,9 +192,10 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
 def tally(call: cst.Call, file: File) -> Iterator[Smell]:
     """A figure of each batch that is only added up or reported, where nothing is trained in sight."""
     loops = [one for one in file.context.loops(call) if isinstance(one.node, cst.For)]
-    loop = next((one.node for one in loops if one.kind == "batch"), None)
-    if loop is None or any(one.kind not in ("batch", "few", "sample", "unknown") for one in loops):
+    inner = list(takewhile(lambda one: one.kind != "batch", loops))
+    if len(inner) == len(loops) or any(one.kind not in ("few", "sample", "unknown") for one in inner):
         return
+    loop = loops[len(inner)].node
     if not file.matches(_DEVICES) or not figure(call, loop, file):
         return
     calls = file.tree.own_of_type(cst.Call, loop)
