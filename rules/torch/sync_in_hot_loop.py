@@ -32,6 +32,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if around:
         told = list(element(call, around[0].node, file))
         yield from told or tally(call, file)
+        return
+    yield from beside(call, file)
 
 
 # -- one number at a time -------------------------------------------------------------------------
@@ -239,6 +241,19 @@ def handed_back(sent: cst.Call, file: File) -> Iterator[Smell]:
                     )
                     yield Smell(reads[0], message, level="info")
                     return
+
+
+def beside(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A function that gives a loss, and beside it figures that it has read: every step waits before its backward."""
+    function = file.context.function(call)
+    if function is None or not (file.matches(_DEVICES) or not file.mentions("backward(")):
+        return
+    found = file.readbacks.beside_loss(function) if call.func.attr.value == "item" else []
+    if not found or found[0] is not call:
+        return
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    message = f"every step waits for the device {often} before it goes backward: give the figures back as tensors"
+    yield Smell(call, message, level="info" if len(found) >= _MANY else "advice")
 
 
 def item_of(node: cst.BaseExpression, file: File) -> bool:
