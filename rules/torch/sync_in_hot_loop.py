@@ -106,7 +106,10 @@ def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression 
     while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
         read = read.func.value
     part, copied = read, method == "cpu"
-    while copied and isinstance(part, cst.Subscript):
+    # Of a row that is cut, only a part may be wanted.
+    while (
+        copied and isinstance(part, cst.Subscript) and not any(isinstance(one.slice, cst.Slice) for one in part.slice)
+    ):
         part = part.value
     over = file.elements.iterated(part, loop, copied=copied) if isinstance(part, cst.Name) else None
     if over is not None:

@@ -128,10 +128,19 @@ class Readbacks:
             and one.func.attr.value == "item"
             and not file.context.loops(one)
             and not self.seldom(one, function)
+            and not self._printed(one)
             and self.reported(one, returned=True)
             and self.waits(one)
             and file.grad.mode(one) == "on"
         ]
+
+    def _printed(self, node: cst.CSTNode) -> bool:
+        """Whether a statement of its own says a figure aloud, while somebody looks for a mistake."""
+        match self._file.context.statement(node):
+            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=func))]):
+                named = func.attr if isinstance(func, cst.Attribute) else func
+                return not isinstance(named, cst.Name) or named.value not in ("update", "append", "extend", "add")
+        return False
 
     def _is_loss(self, part: cst.BaseExpression) -> bool:
         """Whether a part of what is given back is a loss that still has its graph."""
