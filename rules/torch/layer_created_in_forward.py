@@ -14,26 +14,67 @@ _RANDOM = (
 )  # fmt: skip
 _NORMS = ("LayerNorm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "PReLU")
 _PLAIN = {"elementwise_affine", "affine"}
+_PARAMETERS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter")
+_LAYERS = frozenset(f"torch.nn.{name}" for name in (*_RANDOM, *_NORMS))
 
 
 @rule(
     imports="torch",
-    words=("forward training_step", " ".join((*_RANDOM, *_NORMS))),
-    calls=tuple(f"torch.nn.{name}" for name in (*_RANDOM, *_NORMS)),
+    words=("forward training_step", " ".join(("Parameter", *_RANDOM, *_NORMS))),
     practice="refactoring",
 )
-def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    function = file.context.function(call)
-    if function is None or function.name.value not in ("forward", "training_step") or file.context.in_test(call):
+def check(function: cst.FunctionDef, file: File) -> Iterator[Smell]:
+    if function.name.value not in ("forward", "training_step"):
         return
     owner = file.calls.class_of(function)
-    if owner is None or not file.values.is_module_class(owner) or guarded(call, file):
+    if owner is None or not file.values.is_module_class(owner) or file.context.in_test(function):
         return
-    if any(arg.keyword and arg.keyword.value in _PLAIN for arg in call.args) or given_weights(call, function, file):
-        return
-    layer = file.text_of(call.func).rpartition(".")[2]
-    weights = "allocated" if layer in _NORMS else "drawn at random"
-    yield Smell(call, f"the weights of this `{layer}` are {weights} anew in each pass, and never trained")
+    for call in file.calls.own_calls(function):
+        made = makes(call, owner, file)
+        if made is None or guarded(call, file) or given_weights(call, function, file):
+            continue
+        layer = file.text_of(call.func).rpartition(".")[2]
+        yield Smell(call, f"the weights of this `{layer}` are {made} anew in each pass, and never trained")
+
+
+def makes(call: cst.Call, owner: cst.ClassDef, file: File) -> str | None:
+    """What a call does to make the weights of a layer: one of torch, or of a class of this file with weights."""
+    if file.name(call.func) in _LAYERS:
+        if any(arg.keyword and arg.keyword.value in _PLAIN for arg in call.args):
+            return None
+        return "allocated" if file.text_of(call.func).rpartition(".")[2] in _NORMS else "drawn at random"
+    cls = file.calls.local_class(call.func)
+    # A class that takes the whole module, or what is not sure to be numbers of its own, may share weights with it.
+    if (
+        cls is None
+        or cls is owner
+        or not file.values.is_module_class(cls)
+        or any(shares(arg, file) for arg in call.args)
+    ):
+        return None
+    return "made" if any(has_weights(one, file) for one in file.calls.bases(cls)) else None
+
+
+def shares(arg: cst.Arg, file: File) -> bool:
+    """Whether the module itself, or one of its layers, is handed on."""
+    name = isinstance(arg.value, cst.Name) and arg.value.value == "self"
+    return name or bool(arg.star) or file.values.kind(arg.value) == "module"
+
+
+def has_weights(cls: cst.ClassDef, file: File) -> bool:
+    """Whether a class makes weights for itself where it is made: not of what it was given."""
+    made = next(
+        (one for one in cls.body.body if isinstance(one, cst.FunctionDef) and one.name.value == "__init__"), None
+    )
+    for call in file.calls.own_calls(made) if made is not None else ():
+        match file.parent(call), call.args:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute(value=cst.Name("self")))]), [first, *_]:
+                given = isinstance(first.value, cst.Name) and any(
+                    one.kind == "parameter" for one in file.scopes.reaching(first.value)
+                )
+                if file.name(call.func) in _LAYERS or (file.name(call.func) in _PARAMETERS and not given):
+                    return True
+    return False
 
 
 def guarded(call: cst.Call, file: File) -> bool:

@@ -58,10 +58,18 @@ def cuts(call: cst.Call, name: str, file: File) -> list[tuple[str, cst.Subscript
             uses = [(part, use) for part, one in zip(_PARTS, names, strict=False) for use in file.uses(one)]
         case _:
             part, node = which(call, name, file)
-            uses = [(part, node)] if part is not None else []
+            uses = [(part, use) for use in read_of(node, file)] if part is not None else []
     found = [(part, file.parent(use), use) for part, use in uses]
     taken = [(part, cut) for part, cut, use in found if isinstance(cut, cst.Subscript) and cut.value is use]
     return taken if len(taken) == len(uses) else []
+
+
+def read_of(node: cst.CSTNode, file: File) -> list[cst.CSTNode]:
+    """Where an expression is read: there, or wherever the name is that it is bound to."""
+    match file.parent(node):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+            return list(file.uses(bound))
+    return [node]
 
 
 def which(call: cst.Call, name: str, file: File) -> tuple[str | None, cst.CSTNode]:

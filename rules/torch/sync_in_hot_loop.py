@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 import libcst as cst
 
@@ -24,9 +25,6 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if call.func.attr.value == "numpy":
         yield from gradients(call, file)
         return
-    if call.func.attr.value == "cpu":
-        yield from tally(call, file)
-        return
     if file.steps.sent(call) is not None:
         yield from step(call, file)
         return
@@ -34,6 +32,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if around:
         told = list(element(call, around[0].node, file))
         yield from told or tally(call, file)
+        return
+    yield from beside(call, file)
 
 
 # -- one number at a time -------------------------------------------------------------------------
@@ -60,6 +60,10 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
             yield Smell(call, "the device is waited for once a parameter: stack the figures and read one", level=level)
         return
     name = file.text_of(tensor)
+    if call.func.attr.value == "cpu":
+        message = f"`{name}` is copied to the host piece by piece, with a wait for the device each: copy it once"
+        yield Smell(call, message, level="info")
+        return
     yield Smell(
         call,
         f"`{name}` is read one number at a time, with a wait for the device each: `tolist()` reads all at once",
@@ -85,9 +89,9 @@ def gradients(call: cst.Call, file: File) -> Iterator[Smell]:
 
 
 def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
-    """The tensor of which a loop reads a number in each turn, or the call that gives the parameters it runs over."""
+    """The tensor of which a loop reads a number or copies a piece in each turn, or what gives the parameters."""
     match call:
-        case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item")), args=[]):
+        case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item" | "cpu" as method)), args=[]):
             pass
         case _:
             return None
@@ -97,11 +101,19 @@ def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression 
     if described.kind == "few":
         return None
     if is_parameters(described.over):
-        return described.over
+        # Weights that are copied go somewhere, each on its own.
+        return described.over if method == "item" else None
     while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
         read = read.func.value
-    if isinstance(read, cst.Name):
-        return file.elements.iterated(read, loop)
+    part, copied = read, method == "cpu"
+    # Of a row that is cut, only a part may be wanted.
+    while (
+        copied and isinstance(part, cst.Subscript) and not any(isinstance(one.slice, cst.Slice) for one in part.slice)
+    ):
+        part = part.value
+    over = file.elements.iterated(part, loop, copied=copied) if isinstance(part, cst.Name) else None
+    if over is not None:
+        return over
     if isinstance(read, cst.Subscript):
         return file.elements.indexed(read, loop)
     return None
@@ -185,9 +197,10 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
 def tally(call: cst.Call, file: File) -> Iterator[Smell]:
     """A figure of each batch that is only added up or reported, where nothing is trained in sight."""
     loops = [one for one in file.context.loops(call) if isinstance(one.node, cst.For)]
-    loop = next((one.node for one in loops if one.kind == "batch"), None)
-    if loop is None or any(one.kind not in ("batch", "few", "sample", "unknown") for one in loops):
+    inner = list(takewhile(lambda one: one.kind != "batch", loops))
+    if len(inner) == len(loops) or any(one.kind not in ("few", "sample", "unknown") for one in inner):
         return
+    loop = loops[len(inner)].node
     if not file.matches(_DEVICES) or not figure(call, loop, file):
         return
     calls = file.tree.own_of_type(cst.Call, loop)
@@ -231,6 +244,19 @@ def handed_back(sent: cst.Call, file: File) -> Iterator[Smell]:
                     )
                     yield Smell(reads[0], message, level="info")
                     return
+
+
+def beside(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A function that gives a loss, and beside it figures that it has read: every step waits before its backward."""
+    function = file.context.function(call)
+    if function is None or not (file.matches(_DEVICES) or not file.mentions("backward(")):
+        return
+    found = file.readbacks.beside_loss(function) if call.func.attr.value == "item" else []
+    if not found or found[0] is not call:
+        return
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    message = f"every step waits for the device {often} before it goes backward: give the figures back as tensors"
+    yield Smell(call, message, level="info" if len(found) >= _MANY else "advice")
 
 
 def item_of(node: cst.BaseExpression, file: File) -> bool:

@@ -21,8 +21,11 @@ class Elements:
     def __init__(self, file: File) -> None:
         self._file = file
 
-    def iterated(self, item: cst.Name, loop: LoopNode) -> cst.BaseExpression | None:
-        """The tensor whose items a loop gives by a name: `for x in t`, `enumerate(t)`, `zip(a, t)`."""
+    def iterated(self, item: cst.Name, loop: LoopNode, *, copied: bool = False) -> cst.BaseExpression | None:
+        """The tensor whose items a loop gives by a name: `for x in t`, `enumerate(t)`, `zip(a, t)`.
+
+        What was compared with a number may be an array as well; not where its items are `copied` by `cpu()`.
+        """
         if isinstance(loop, cst.While):
             return None
         reaching = self._file.scopes.reaching(item)
@@ -38,7 +41,7 @@ class Elements:
                     over, path = args[path[0]].value, path[1:]
                 case _:
                     return None
-        return over if not path and self._is_read(over) else None
+        return over if not path and self._is_read(over, copied=copied) else None
 
     def indexed(self, item: cst.Subscript, loop: LoopNode) -> cst.BaseExpression | None:
         """The tensor of which a loop takes one number after another by an index."""
@@ -59,16 +62,27 @@ class Elements:
             return None
         return base if isinstance(base, cst.Name | cst.Attribute) and self._is_read(base) else None
 
-    def _is_read(self, tensor: cst.BaseExpression) -> bool:
+    def _is_read(self, tensor: cst.BaseExpression, *, copied: bool = False) -> bool:
         """Whether an expression surely is a tensor, and not one that was made or brought to the host."""
-        if self._file.values.kind(tensor) != "tensor" or self._file.readbacks.on_host(tensor):
-            return False
         made = self._origins(tensor)
+        masks = copied and all(self._is_mask(one) for one in made[1:] or made)
+        if not (masks or self._file.values.kind(tensor) == "tensor") or self._file.readbacks.on_host(tensor):
+            return False
         # A loss or a network of one's own may give several tensors at once.
         several = any(
             isinstance(one, cst.Call) and self._file.values.kind(one.func) in ("module", "loss") for one in made
         )
         return not several and not any(_SCHEDULE.search(self._file.text_of(one)) for one in made)
+
+    def _is_mask(self, made: cst.CSTNode) -> bool:
+        """Whether something unknown was compared with a number: of what has items, a tensor or an array."""
+        match made:
+            case cst.Comparison(comparisons=[cst.ComparisonTarget(operator=operator, comparator=bound)]):
+                ordered = isinstance(
+                    operator, cst.GreaterThan | cst.GreaterThanEqual | cst.LessThan | cst.LessThanEqual
+                )
+                return ordered and isinstance(bound, cst.Float | cst.Integer) and self._file.values.kind(made) is None
+        return False
 
     def _origins(self, node: cst.BaseExpression) -> list[cst.CSTNode]:
         """The expression, and what its name is bound to."""

@@ -24,6 +24,10 @@ _PASSES = (
     cst.FormattedString, cst.FormattedStringExpression, cst.ConcatenatedString, cst.DictComp, cst.Call, cst.Attribute,
 )  # fmt: skip
 _DEEPEST = 4
+#: Functions that give the loss of a training step, and those that only measure.
+_CUT = re.compile(r"\.(detach|item|tolist|cpu)\(\)(\.\w+\(\))*$")
+_LOSSES = re.compile(r"loss|criterion|objective", re.I)
+_MEASURES = re.compile(r"(^|_)(eval\w*|val(id\w*)?|test\w*|metrics?|report|log|plot|print)(_|$)", re.I)
 
 
 class Readbacks:
@@ -105,14 +109,61 @@ class Readbacks:
             for one in getattr(body, "body", ())
         )
 
-    def reported(self, node: cst.CSTNode, depth: int = 0) -> bool:
-        """Whether a figure is only added up, gathered, printed or drawn, here or by the name that it is bound to."""
+    def beside_loss(self, function: cst.FunctionDef) -> list[cst.Call]:
+        """The figures that a function reads each time, only to give them back beside a loss that is not read itself."""
+        file = self._file
+        if _MEASURES.search(function.name.value):
+            return []
+        nodes = file.calls.own_nodes(function)
+        returned = [one.value for one in nodes if isinstance(one, cst.Return) and one.value is not None]
+        if not returned or not any(self._is_loss(part) for one in returned for part in _parts(one)):
+            return []
+        calls = [one for one in file.calls.own_calls(function) if self.may_wait(one)]
+        if any(file.steps.sent(one) is not None for one in file.calls.own_calls(function)):
+            return []
+        return [
+            one
+            for one in calls
+            if isinstance(one.func, cst.Attribute)
+            and one.func.attr.value == "item"
+            and not file.context.loops(one)
+            and not self.seldom(one, function)
+            and not self._printed(one)
+            and self.reported(one, returned=True)
+            and self.waits(one)
+            and file.grad.mode(one) == "on"
+        ]
+
+    def _printed(self, node: cst.CSTNode) -> bool:
+        """Whether a statement of its own says a figure aloud, while somebody looks for a mistake."""
+        match self._file.context.statement(node):
+            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=func))]):
+                named = func.attr if isinstance(func, cst.Attribute) else func
+                return not isinstance(named, cst.Name) or named.value not in ("update", "append", "extend", "add")
+        return False
+
+    def _is_loss(self, part: cst.BaseExpression) -> bool:
+        """Whether a part of what is given back is a loss that still has its graph."""
+        if not isinstance(part, cst.Name) or not _LOSSES.search(part.value):
+            return False
+        reaching = self._file.scopes.reaching(part)
+        # A sum that begins at 0.0 is a tensor as soon as a loss is added.
+        summed = any(one.kind == "augment" for one in reaching)
+        cut = any(one.value is not None and _CUT.search(self._file.text_of(one.value)) for one in reaching)
+        return not cut and (summed or not self.on_host(part))
+
+    def reported(self, node: cst.CSTNode, depth: int = 0, *, returned: bool = False) -> bool:
+        """Whether a figure is only added up, gathered, printed or drawn, here or by the name that it is bound to.
+
+        To be `returned` counts as well where that is asked for: the caller gets a number.
+        """
         current, above = node, self._file.parent(node)
         while above is not None:
             match above:
                 case cst.Call(func=func) if func is not current:
                     name = func.attr.value if isinstance(func, cst.Attribute) else self._file.text_of(func)
-                    if name not in _FORMS and not _REPORTS.match(name):
+                    record = returned and (name == "dict" or name[:1].isupper())
+                    if not record and name not in _FORMS and not _REPORTS.match(name):
                         return False
                 case cst.Attribute() if above.attr.value not in _FURTHER:
                     return False
@@ -122,9 +173,20 @@ class Readbacks:
                     loops = self._file.context.loops(node)
                     around = loops[0].node if loops else None
                     return all(
-                        self.seldom(use, around) or self.reported(use, depth + 1) for use in self._file.uses(bound)
+                        self.seldom(use, around) or self.reported(use, depth + 1, returned=returned)
+                        for use in self._file.uses(bound)
                     )
+                case cst.Return():
+                    return returned
                 case _ if not isinstance(above, _PASSES):
                     return False
             current, above = above, self._file.parent(above)
         return False
+
+
+def _parts(returned: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """What a function gives back in one tuple or dictionary, beside other things."""
+    match returned:
+        case cst.Tuple(elements=elements) | cst.Dict(elements=elements) if len(elements) > 1:
+            return [one.value for one in elements if isinstance(one, cst.Element | cst.DictElement)]
+    return []

@@ -233,7 +233,8 @@ class Values:
 
     def _parameter(self, definition: Definition) -> Value | None:
         param = cast("cst.Param", definition.node)
-        if param.annotation is not None:
+        # `*tensors: Tensor` says what each of them is.
+        if param.annotation is not None and param.star not in ("*", "**"):
             promised = self._annotations.promised(param.annotation.annotation)
             # `Model: nn.Module` is a class handed over, whatever its annotation says.
             if promised is not None and not (promised.kind == "module" and definition.name[:1].isupper()):
