@@ -11,6 +11,9 @@ from smellcheck import Edit, File, Fix, Smell, rule
 _CALLERS_DECIDE = re.compile(r"^(forward\w*|__call__|training_\w+|compute_loss|loss|get_loss|_?forward_\w+)$")
 # Nobody takes a change that indents a screenful for the sake of one line in it.
 _MANY_LINES = 20
+_WAITS = re.compile(r"\bplt\.(pause|show)\(")
+# What a notebook looks like that was turned into a module.
+_CELLS = re.compile(r"^# In ?\[[\d ]*\]:|^# %%|^get_ipython\(\)", re.M)
 _DEVICES = re.compile(r"cuda|device|gpu|\bmps\b|accelerat|lightning", re.I)
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
@@ -67,7 +70,8 @@ def slight(file: File) -> bool:
     A notebook is run by hand, on a handful of things as a rule. What names no device runs on the CPU, whose memory is
     seldom short. A file that says `volatile`, if only in a comment, may be run with the torch that heeds it.
     """
-    return file.in_cells or file.mentions("volatile") or not file.matches(_DEVICES)
+    by_hand = file.in_cells or file.matches(_CELLS, "# In", "# %%", "get_ipython")
+    return by_hand or file.mentions("volatile") or not file.matches(_DEVICES)
 
 
 def seldom(call: cst.Call, file: File) -> bool:
@@ -91,8 +95,8 @@ def after_fit(call: cst.Call, file: File) -> bool:
 
 def watched(call: cst.Call, file: File) -> bool:
     """Whether each turn of the loop around a forward draws a picture, and waits for somebody to look at it."""
-    loops = file.context.loops(call)[:1] if file.mentions("plt.pause(") else []
-    return any("plt.pause(" in file.text_of(loop.node) for loop in loops)
+    loops = file.context.loops(call)[:1] if file.matches(_WAITS, "plt.") else []
+    return any(_WAITS.search(file.text_of(loop.node)) for loop in loops)
 
 
 def puts_off(branch: cst.If, file: File) -> bool:

@@ -24,6 +24,8 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
     text = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
     assert levels(text, tmp_path / "a.py") == ["warning"]
     assert levels(text.replace(".cuda()", ""), tmp_path / "a.py") == ["info"]
+    # A notebook that was turned into a module.
+    assert levels("# In[ ]:\n" + text, tmp_path / "a.py") == ["info"]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,7 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
             "        trainer.fit(net)\n        print(net(x).data.numpy())\n",
             "info",
         ),
+        ("for x in loader:\n    plt.show()\n    print(model(x).argmax(1).tolist())\n", "info"),
         ("for x in loader:\n    # volatile since 0.3\n    print(model(x).argmax(1).tolist())\n", "info"),
     ],
 )
