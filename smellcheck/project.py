@@ -37,7 +37,8 @@ _BY_NAME = re.compile(
 #: What may give a module names that its text does not show.
 _OPEN = re.compile(rb"import \*|__getattr__|globals\(|exec\(|sys\.modules")
 _PATTERNS = {
-    "mentions": rb"(?<!def )(?<!class )\b%b\b",
+    # Not what a comment says.
+    "mentions": rb"(?m)^[^#\n]*(?<!def )(?<!class )\b%b\b",
     "callers": rb"(?<!def )\b%b\s*\(",
     "definers": rb"\bdef\s+%b\b",
     "importers": rb"\b(?:from\s+(?:[\w.]*\.)?%b\s+import|import\b[^\n]*\b%b)\b",

@@ -76,7 +76,7 @@ def slight(file: File) -> bool:
 
 def seldom(call: cst.Call, file: File) -> bool:
     """Whether nothing in sight runs a forward again and again, or a training loop does every so many steps."""
-    if not file.hot.runs_often(call) or watched(call, file) or after_fit(call, file):
+    if not file.hot.runs_often(call) or watched(call, file) or after_fit(call, file) or made_for_it(call, file):
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
@@ -86,6 +86,19 @@ def seldom(call: cst.Call, file: File) -> bool:
         if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
             return bool(file.context.loops(above))
     return False
+
+
+def made_for_it(call: cst.Call, file: File) -> bool:
+    """Whether a function makes the network, reads its weights perhaps, for this one pass of it."""
+    value = file.values.of(file.inference.model(call))
+    made = value.made if value is not None else None
+    function = file.context.function(call)
+    return (
+        isinstance(made, cst.Call)
+        and function is not None
+        and file.context.function(made) is function
+        and not file.context.loops(call)
+    )
 
 
 def after_fit(call: cst.Call, file: File) -> bool:

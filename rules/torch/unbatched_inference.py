@@ -167,7 +167,7 @@ def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> 
 def same_size(loop: Loop, file: File) -> bool:
     """Whether the items surely have one size: they are rows of a tensor, or resized or padded to it."""
     rows = loop.over is not None and file.values.kind(loop.over) == "tensor"
-    text = file.text_of(loop.node)
+    text = file.text_of(loop.node).replace("preprocess", "")  # whatever is called so may leave the sizes as they are
     return rows or bool(_ONE_SIZE.search(text) or _PADDED.search(text)) or file.matches(_PADDED)
 
 

@@ -23,7 +23,7 @@ _OF_EVERY_MODULE = frozenset({
     "append", "extend", "update", "get", "join", "format", "add_argument", "view", "reshape", "permute", "mean", "sum",
 })  # fmt: skip
 #: A class that is instantiated, or what adds parts by name.
-_HOLDS = re.compile(r"[A-Z]|register_|add_module|getattr|create_|build_|make_")
+_HOLDS = re.compile(r"[A-Z]|register_(?!buffer)|add_module|getattr|create_|build_|make_")
 _PLAIN = frozenset({
     "append", "extend", "format", "join", "items", "keys", "values", "strip", "startswith", "endswith", "replace",
     "lower", "add_argument", "parse_args", "get", "pop", "update", "info", "warning", "debug", "size", "view",
@@ -36,6 +36,8 @@ _PLAIN = frozenset({
 _FREEZES = frozenset({"requires_grad", "requires_grad_"})
 _UNFREEZES = frozenset({"requires_grad_"})
 _MODES = frozenset({"eval", "train"})
+#: Callers are followed so far.
+_DEEPEST = 3
 _SWITCHES = re.compile(r"no_grad|inference_mode|set_grad_enabled")
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
 
@@ -114,7 +116,7 @@ class Inference:
     def frozen(self, model: cst.CSTNode) -> bool:
         """Whether parameters of a module of this name are frozen in the file: then there may be no graph at all."""
         file = self._file
-        if self._frozen_elsewhere(model):
+        if self._frozen_elsewhere(model) or self._handed_frozen(model):
             return True
         if file.mentions(".freeze()") and any(
             isinstance(call.func, cst.Attribute) and file.same(call.func.value, model)
@@ -148,6 +150,17 @@ class Inference:
             for each in self._file.calls.bases(value.cls)
             for call in self._file.tree.of_type(cst.Call, each)
             if isinstance(call.func, cst.Attribute | cst.Name)
+        )
+
+    def _handed_frozen(self, model: cst.CSTNode, depth: int = 0) -> bool:
+        """Whether a caller in this file hands a parameter over that is of a class which freezes what it holds."""
+        file, function = self._file, self._file.context.function(model)
+        reaching = file.scopes.reaching(model) if isinstance(model, cst.Name) else ()
+        if function is None or len(reaching) != 1 or reaching[0].kind != "parameter" or depth > _DEEPEST:
+            return False
+        given = (file.calls.argument_of(call, function, reaching[0]) for call in file.calls.passing(function))
+        return any(
+            one is not None and (self._frozen_elsewhere(one) or self._handed_frozen(one, depth + 1)) for one in given
         )
 
     def _frozen_elsewhere(self, model: cst.CSTNode) -> bool:

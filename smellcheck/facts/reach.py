@@ -109,8 +109,8 @@ class Reach:
             return False
         start, end = file.spans([definition])[definition]
         return all(
-            start <= found.start() < end or self._in_unmentioned(found.start(), (*seen, definition))
-            for found in re.finditer(rf"(?<!def )(?<!class )\b{re.escape(name)}\b", file.text)
+            start <= found.start(1) < end or self._in_unmentioned(found.start(1), (*seen, definition))
+            for found in re.finditer(rf"(?m)^[^#\n]*(?<!def )(?<!class )\b({re.escape(name)})\b", file.text)
         )
 
     def _in_unmentioned(self, offset: int, seen: tuple[cst.FunctionDef | cst.ClassDef, ...]) -> bool:

@@ -40,6 +40,12 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
             "warning",
         ),
         ("print(model(x).argmax(1).tolist())\n", "info"),
+        # The network is made, and its weights are read, for each pass.
+        (
+            "def rate(x):\n    net = torch.nn.Linear(8, 2)\n    net.load_state_dict(torch.load('a'))\n    net.eval()\n"
+            "    return net(x).argmax(1).tolist()\n\nprint([rate(x) for x in rows])\n",
+            "info",
+        ),
         ("def rate(x):\n    return model(x).argmax(1).tolist()\n", "info"),
         ("for n in (1, 2):\n    print(model(x[n]).argmax(1).tolist())\n", "info"),
         (

@@ -376,6 +376,44 @@ def test_a_sibling_that_is_put_together_of_the_part_alone_has_no_backbone(write:
     assert smells(root, "a.py") == []
 
 
+FROZEN = """
+    from torch import nn
+
+    class Features(nn.Module):
+        def __init__(self, requires_grad=False):
+            super().__init__()
+            self.body = nn.Linear(8, 8)
+            for parameter in self.parameters():
+                parameter.requires_grad = requires_grad
+
+        def forward(self, x):
+            return self.body(x)
+"""
+HANDED = """
+    import torch
+    from net import Features
+
+    def activations(loader, model):
+        model.eval()
+        return [model(x.cuda()).cpu().data.numpy() for x in loader]
+
+    def statistics(loader, network):
+        return sum(activations(loader, network))
+
+    def distance(loader):
+        model = Features()
+        return statistics(loader, model)
+"""
+
+
+def test_a_network_that_freezes_itself_is_frozen_where_it_is_handed_to(write: Write) -> None:
+    assert smells(write({"net.py": FROZEN, "a.py": HANDED}), "a.py") == []
+    free = FROZEN.replace("            for parameter in self.parameters():\n", "").replace(
+        "                parameter.requires_grad = requires_grad\n", ""
+    )
+    assert smells(write({"net.py": free, "a.py": HANDED}), "a.py") == ["7 missing-no-grad"]
+
+
 def test_a_sibling_that_hands_over_a_model_in_evaluation_mode(write: Write) -> None:
     loads = "import torch\nfrom net import Net\ndef load(p):\n    m = Net()\n    m.load_state_dict(torch.load(p))\n"
     use = "import torch\nfrom load import load\nclass A:\n    def __init__(self):\n        self.m = load('x')\n\n"

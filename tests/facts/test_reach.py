@@ -164,6 +164,8 @@ def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
         # Where else a name may come from: a notebook, a setting, a documented command.
         ({"use_ipynb": '{"cells": ["from net import alone", "alone()"]}'}, [False, True]),
         ({"conf_yaml": "model: net.Net\nshow: true\n"}, [True, False]),
+        # A comment runs nothing.
+        ({"other_py": "import net\n# net.alone()\nprint(1)  # was alone()\n"}, [False, False]),
         ({"run_sh": "python -c 'import use; use.alone()'"}, [False, True]),
         # Another thing of that name is no use of this one.
         ({"other_py": "def alone():\n    pass\n"}, [False, False]),
@@ -201,6 +203,7 @@ def test_a_project_of_a_few_modules_may_be_a_beginning(tmp_path: Path) -> None:
         ("from torch import nn\nclass A(nn.Module):\n    def forward(self, x):\n        work()\nA()\n", [True]),
         ("import lightning\nclass A(lightning.LightningModule):\n    def hook(self):\n        work()\nA()\n", [True]),
         ("def alone(n):\n    work()\n    alone(n - 1)\n", [False]),
+        ("def one():\n    work()\n\n# one()\n", [False]),
         # What only the unnamed name, in a circle or not, is named by nobody.
         ("def one():\n    work()\ndef two():\n    one()\n", [False]),
         ("def one():\n    work()\n    two()\ndef two():\n    one()\n", [False]),
