@@ -11,6 +11,9 @@ from smellcheck import Edit, File, Fix, Smell, rule
 _CALLERS_DECIDE = re.compile(r"^(forward\w*|__call__|training_\w+|compute_loss|loss|get_loss|_?forward_\w+)$")
 # Nobody takes a change that indents a screenful for the sake of one line in it.
 _MANY_LINES = 20
+_ELSEWHERE = re.compile(
+    r"device_map|set_default_(device|tensor_type)|map_location|accelerat|lightning|Trainer|\.modules\(\)"
+)
 _WAITS = re.compile(r"\bplt\.(pause|show)\(")
 # What a notebook looks like that was turned into a module.
 _CELLS = re.compile(r"^# In ?\[[\d ]*\]:|^# %%|^get_ipython\(\)", re.M)
@@ -52,7 +55,8 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         whole = offered is not None and offered.title.startswith("Decorate")
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
-        yield Smell(call, message, offered, level="info" if rare or slight(file) else None)
+        trifling = rare or slight(file) or stays_on_host(model, file)
+        yield Smell(call, message, offered, level="info" if trifling else None)
         if whole:
             return
 
@@ -72,6 +76,16 @@ def slight(file: File) -> bool:
     """
     by_hand = file.in_cells or file.matches(_CELLS, "# In", "# %%", "get_ipython")
     return by_hand or file.mentions("volatile") or not file.matches(_DEVICES)
+
+
+def stays_on_host(model: cst.CSTNode, file: File) -> bool:
+    """Whether a file makes a network and nothing in it moves that to a device: the CPU's memory is seldom short."""
+    value = file.values.of(model)
+    if value is None or not isinstance(value.made, cst.Call):
+        return False
+    name = re.escape(re.split(r"[.\[]", file.text_of(model))[-1])
+    moved = rf"(?<![\w]){name}\b[^\n]*(\.(to|cuda)\(|device)|(\.(to|cuda)|prepare|Parallel|device\w*)\([^\n]*\b{name}\b"
+    return not file.matches(_ELSEWHERE) and re.search(moved, file.text) is None
 
 
 def seldom(call: cst.Call, file: File) -> bool:

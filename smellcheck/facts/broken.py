@@ -81,7 +81,7 @@ class Broken:
             unbound = self._may_be_unbound(name.value) and file.reads(name) and not file.scopes.definitions(name)
             yield unbound and not self._is_other(name) and self._surely_runs(name, function, within)
         for call in file.tree.own_of_type(cst.Call, body):
-            yield self._surely_runs(call, function, within) and self._lacks(call)
+            yield self._surely_runs(call, function, within) and (self._is_fractional(call) or self._lacks(call))
 
     def _may_be_unbound(self, name: str) -> bool:
         """Whether a name is none of Python's; in a text by itself, which may be a part of one, a name of a function."""
@@ -97,6 +97,18 @@ class Broken:
             for name, bound in scope.bindings.items()
             if all(one.kind in ("assign", "for", "with") for one in bound)
         }
+
+    def _is_fractional(self, call: cst.Call) -> bool:
+        """Whether a range is given the result of a division: Python 2 rounded it, and every later one refuses it."""
+        return (
+            isinstance(call.func, cst.Name)
+            and call.func.value == "range"
+            and not self._file.scopes.definitions(call.func)
+            and any(
+                isinstance(arg.value, cst.BinaryOperation) and isinstance(arg.value.operator, cst.Divide)
+                for arg in call.args
+            )
+        )
 
     def _is_other(self, name: cst.Name) -> bool:
         """Whether what looks like a name that is read is something else: a part of a pattern, a module's own name."""

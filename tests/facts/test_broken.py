@@ -48,6 +48,8 @@ def seen(text: str, folder: Path) -> File:
         ("for n in range(3):\n        print(n, missing)", True),
         ("x = [missing for n in range(3)]", True),
         ("for n in xrange(3):\n        print(n)", True),
+        ("for n in range(len(rows) / 2):\n        print(n)", True),
+        ("for n in range(len(rows) // 2, int(WIDTH / 2)):\n        print(n)", False),
         ("if WIDTH:\n        print(missing)", False),
         ("try:\n        print(missing)\n    except NameError:\n        pass", False),
         ("later = lambda: missing", False),
