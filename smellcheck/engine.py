@@ -112,7 +112,7 @@ def _newer_grammar(text: str) -> bool:
 
 
 def _weighed(smell: Smell, rule: Rule, file: File) -> Smell | None:
-    """The smell, no more than information where the project itself does not run it, though others might; or nothing."""
+    """The smell, or nothing; no more than information where the project does not run it itself, though others might."""
     if not file.reach.earnest(smell.node):
         return None
     if (smell.level or rule.level) != "warning":

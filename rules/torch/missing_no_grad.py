@@ -14,9 +14,9 @@ _MANY_LINES = 20
 _ELSEWHERE = re.compile(
     r"device_map|set_default_(device|tensor_type)|map_location|accelerat|lightning|Trainer|\.modules\(\)"
 )
-_WAITS = re.compile(r"\bplt\.(pause|show)\(")
-# What a notebook looks like that was turned into a module.
-_CELLS = re.compile(r"^# In ?\[[\d ]*\]:|^# %%|^get_ipython\(\)", re.M)
+# A picture that somebody looks at, or a text that is drawn token by token, once a training as a rule: not an action
+# that an environment is given in each of millions of steps.
+_WATCHED = re.compile(r"\bplt\.(pause|show)\(|\A(?!.*\benv)(?=.*\bmultinomial\()", re.S)
 _DEVICES = re.compile(r"cuda|device|gpu|\bmps\b|accelerat|lightning", re.I)
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
@@ -74,8 +74,7 @@ def slight(file: File) -> bool:
     A notebook is run by hand, on a handful of things as a rule. What names no device runs on the CPU, whose memory is
     seldom short. A file that says `volatile`, if only in a comment, may be run with the torch that heeds it.
     """
-    by_hand = file.in_cells or file.matches(_CELLS, "# In", "# %%", "get_ipython")
-    return by_hand or file.mentions("volatile") or not file.matches(_DEVICES)
+    return file.context.by_hand or file.mentions("volatile") or not file.matches(_DEVICES)
 
 
 def stays_on_host(model: cst.CSTNode, file: File) -> bool:
@@ -121,9 +120,9 @@ def after_fit(call: cst.Call, file: File) -> bool:
 
 
 def watched(call: cst.Call, file: File) -> bool:
-    """Whether each turn of the loop around a forward draws a picture, and waits for somebody to look at it."""
-    loops = file.context.loops(call)[:1] if file.matches(_WAITS, "plt.") else []
-    return any(_WAITS.search(file.text_of(loop.node)) for loop in loops)
+    """Whether each turn of the loop around a forward draws something for somebody to look at."""
+    drawn = file.mentions("plt.") or file.mentions("multinomial(")
+    return drawn and any(_WATCHED.search(file.text_of(loop.node)) for loop in file.context.loops(call)[:1])
 
 
 def puts_off(branch: cst.If, file: File) -> bool:

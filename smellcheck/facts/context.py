@@ -143,6 +143,11 @@ class Context:
 
     # -- purpose -------------------------------------------------------------------------------
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether the file is a notebook, or a module that was one: somebody runs it piece by piece and looks on."""
+        return self._purpose.by_hand
+
     def in_test(self, node: cst.CSTNode) -> bool:
         """Whether the code is there to test, benchmark, export or debug, where waste is nobody's concern."""
         return self._purpose.in_test(node)

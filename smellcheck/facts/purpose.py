@@ -45,6 +45,8 @@ _TEST_NAME = re.compile(
     r"|^check_|^example_|^export_|_export$|onnx|torchscript",
     re.I,
 )
+# What a notebook looks like that was turned into a module.
+_CELLS = re.compile(r"^# In ?\[[\d ]*\]:|^# %%|^get_ipython\(\)", re.M)
 # One forward to trace or export a network, or to compare its gradients, is not what the network is for.
 _TRACES = re.compile(
     r"^\s*(torch\.)?(onnx\.export|jit\.trace|export\.export)\(|\bgradcheck\(|= *torch\.jit\.(trace|script)\(", re.M
@@ -77,6 +79,11 @@ class Purpose:
             above = file.parent(function)
             function = file.context.function(above) if above is not None else None
         return False
+
+    @cached_property
+    def by_hand(self) -> bool:
+        """Whether somebody runs the code piece by piece and looks on: a notebook, or a module that was one."""
+        return self._file.in_cells or self._file.matches(_CELLS, "# In", "# %%", "get_ipython")
 
     @cached_property
     def _is_test_file(self) -> bool:

@@ -54,6 +54,16 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
             "info",
         ),
         ("for x in loader:\n    plt.show()\n    print(model(x).argmax(1).tolist())\n", "info"),
+        (
+            "def write(x):\n    for _ in range(99):\n        y = torch.multinomial(model(x).softmax(-1).detach(), 1)\n"
+            "        x = torch.cat((x, y), 1)\n    return x\n",
+            "info",
+        ),
+        (
+            "def play(env, x):\n    while True:\n        y = torch.multinomial(model(x).softmax(-1).detach(), 1)\n"
+            "        x = env.step(y.item())\n",
+            "warning",
+        ),
         ("for x in loader:\n    # volatile since 0.3\n    print(model(x).argmax(1).tolist())\n", "info"),
     ],
 )
