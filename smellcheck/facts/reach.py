@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 # Names that come from elsewhere than the code: whoever calls so may call anything.
 _BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire\(|sys\.modules|__all__")
 _NAMING = ("globals(", "locals(", "eval(", "exec(", "Fire(", "sys.modules", "__all__")
-#: What modules call at their top to define something.
-_MAKES = re.compile(r"(logging|re|os|sys|typing|collections|pathlib|warnings|functools|TypeVar|namedtuple|Path)\b")
 #: What a thing of another module has to be imported in.
 _CODE = (".py", ".ipynb")
 _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
@@ -37,8 +35,6 @@ class Reach:
 
     def earnest(self, node: cst.CSTNode) -> bool:
         """Whether the code at a node may run, and runs without stopping for a debugger."""
-        if self._is_closed and self._is_idle:
-            return False
         current = self._file.parent(node)
         while current is not None:
             if isinstance(current, cst.FunctionDef) and (self._stops(current) or self.abandoned(current)):
@@ -70,8 +66,6 @@ class Reach:
         project = self._file.project
         if project is None or project.is_small:
             return True
-        if self._is_idle:
-            return False
         current = self._file.parent(node)
         while current is not None:
             if isinstance(current, cst.FunctionDef | cst.ClassDef) and self._unmentioned(current):
@@ -91,34 +85,6 @@ class Reach:
             return False
         home = set(re.split(r"[/\\.]", project.path))
         return not ("hubconf" in home or taken & home or ("?" in taken and any(map(_ANY.search, taken))))
-
-    @cached_property
-    def _is_idle(self) -> bool:
-        """Whether the module only defines things, and no other file of the project imports it or speaks of it."""
-        file, project = self._file, self._file.project
-        if project is None or file.in_cells or not all(map(self._defines, file.module.body)):
-            return False
-        stem = os.path.splitext(os.path.basename(project.path))[0]
-        mentioning = project.mentioning(stem) if stem.isidentifier() and stem != "__init__" else None
-        if mentioning is None or not all(path.endswith(".py") for path in mentioning):
-            return False
-        return not any(self._takes(path) for path in mentioning if path != project.path)
-
-    def _defines(self, statement: cst.CSTNode) -> bool:
-        """Whether a statement of a module does no work of its own: an import, a definition, a constant, a text."""
-        match statement:
-            case cst.FunctionDef(decorators=[]) | cst.ClassDef(decorators=[]):
-                return True
-            case cst.SimpleStatementLine(body=parts):
-                plain = (cst.Import, cst.ImportFrom, cst.Assign, cst.AnnAssign, cst.Pass, cst.Expr)
-                return all(isinstance(part, plain) for part in parts) and all(
-                    _MAKES.match(self._file.text_of(call.func)) for call in self._file.tree.of_type(cst.Call, statement)
-                )
-            case cst.Try() | cst.If():
-                return "__name__" not in self._file.text_of(statement) and not any(
-                    isinstance(one, cst.For | cst.While | cst.With) for one in self._file.tree.below(statement)
-                )
-        return False
 
     def _unmentioned(
         self, definition: cst.FunctionDef | cst.ClassDef, seen: tuple[cst.FunctionDef | cst.ClassDef, ...] = ()
@@ -251,8 +217,8 @@ class Reach:
         importers = project.importing(os.path.splitext(os.path.basename(project.path))[0])
         return importers is None or any(self._takes(path, name) for path in importers if path != project.path)
 
-    def _takes(self, importer: str, name: str | None = None) -> bool:
-        """Whether a module that imports one of this file's name may take a function of this file, or anything."""
+    def _takes(self, importer: str, name: str) -> bool:
+        """Whether a module that imports one of this file's name may take a function of this file."""
         project = self._file.project
         assert project is not None
         stem = os.path.splitext(os.path.basename(project.path))[0]
@@ -262,7 +228,7 @@ class Reach:
         for parts in taken:
             end = len(parts) - parts[::-1].index(stem)
             home = project.module(".".join(parts[:end]), importer)
-            if (name is None or parts[end : end + 1] in ([], ["*"], [name])) and home in (project.path, None):
+            if parts[end : end + 1] in ([], ["*"], [name]) and home in (project.path, None):
                 return True
         # What no statement at the top says is imported further in.
         return not taken

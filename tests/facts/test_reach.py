@@ -167,8 +167,6 @@ def repository(folder: Path, modules: int = 9, **others: str) -> list[bool]:
         # A comment runs nothing.
         ({"other_py": "import net\n# net.alone()\nprint(1)  # was alone()\n"}, [False, False]),
         ({"run_sh": "python -c 'import net; net.alone()'"}, [False, True]),
-        # What no file imports or speaks of serves nobody, whatever else is named like its parts.
-        ({"other_py": "class Net:\n    def show(self):\n        pass\nNet().show()\n"}, [False, False]),
         # Another thing of that name is no use of this one.
         ({"other_py": "def alone():\n    pass\n"}, [False, False]),
         ({"other_py": "from tools import alone\nalone()\n"}, [False, False]),
@@ -205,11 +203,6 @@ def test_a_project_of_a_few_modules_may_be_a_beginning(tmp_path: Path) -> None:
         ("from torch import nn\nclass A(nn.Module):\n    def forward(self, x):\n        work()\nA()\n", [True]),
         ("import lightning\nclass A(lightning.LightningModule):\n    def hook(self):\n        work()\nA()\n", [True]),
         ("def alone(n):\n    work()\n    alone(n - 1)\n", [False]),
-        # A module that nobody imports is run itself, if it does anything when it is.
-        ("class A:\n    def __len__(self):\n        work()\n", [False]),
-        ("import logging\nLOG = logging.getLogger()\nclass A:\n    def __len__(self):\n        work()\n", [False]),
-        ("class A:\n    def __len__(self):\n        work()\nif __name__ == '__main__':\n    len(A())\n", [True]),
-        ("class A:\n    def __len__(self):\n        work()\nfor _ in range(3):\n    len(A())\n", [True]),
         ("def one():\n    work()\n\n# one()\n", [False]),
         # What only the unnamed name, in a circle or not, is named by nobody.
         ("def one():\n    work()\ndef two():\n    one()\n", [False]),
