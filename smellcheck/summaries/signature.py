@@ -26,13 +26,18 @@ class Signature:
 def signature(source: bytes, name: str) -> Signature | None:
     """The signature of a function, or of what makes an instance of a class, at the top of a module.
 
-    `None` where it is not sure: for what is decorated, defined twice, or made by a method that a base class defines.
+    `None` where it is not sure: for what is decorated, bound twice, or made by a method that a base class defines.
     """
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
         return None
-    found = [one for one in body if getattr(one, "name", None) == name]
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    if any(isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store) for node in nodes):
+        return None
+    found = [node for node in nodes if getattr(node, "name", None) == name]
+    if found and found[0] not in body:
+        return None
     match found:
         case [ast.FunctionDef() as function]:
             return _of(function, bound=False)

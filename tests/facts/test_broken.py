@@ -27,6 +27,11 @@ def wrapped(path):
     return path
 
 
+def bound(path):
+    return path
+
+
+bound = partial(bound, "a")
 WIDTH = 8
 """
 
@@ -69,12 +74,13 @@ def seen(text: str, folder: Path) -> File:
         ("load()", True),
         ("load(1, 2, 3)", False),
         ("wrapped()", False),
+        ("bound()", False),
         ("local()", True),
         ("local(1)", False),
     ],
 )
 def test_functions_that_raise(body: str, fails: bool, tmp_path: Path) -> None:
-    head = "from net import WIDTH, Net, load, wrapped\n\nrows = []\nlater = 1\n\ndef local(x):\n    pass\n\n"
+    head = "from net import WIDTH, Net, bound, load, wrapped\n\nrows = []\nlater = 1\n\ndef local(x):\n    pass\n\n"
     file = seen(f"{head}def f():\n    {body}\n", tmp_path)
     (function,) = (one for one in file.all(cst.FunctionDef) if one.name.value == "f")
     assert file.broken.fails(function) is fails
