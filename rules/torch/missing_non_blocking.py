@@ -120,17 +120,8 @@ def gives_pinned(call: cst.Call, path: tuple[int, ...], file: File, depth: int) 
     if function is None:
         return file.siblings.pins(call, path)
     whole = [node.value for node in file.calls.own_nodes(function) if isinstance(node, cst.Return)]
-    parts = [one if one is None else part_of(one, path) for one in whole]
+    parts = [one if one is None else file.scopes.part(one, path) for one in whole]
     return bool(parts) and all(pinned(one, file, depth + 1) for one in parts)
-
-
-def part_of(whole: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression | None:
-    """What stands at a place of a tuple that is written out."""
-    for at in path:
-        if not isinstance(whole, cst.Tuple) or not 0 <= at < len(whole.elements):
-            return None
-        whole = whole.elements[at].value
-    return whole
 
 
 def is_pinning(call: cst.Call, file: File) -> bool:

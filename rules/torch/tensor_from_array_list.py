@@ -70,7 +70,7 @@ def list_of(given: cst.BaseExpression, file: File) -> cst.List | cst.ListComp | 
         reaching = file.scopes.reaching(given)
         if len(reaching) != 1 or reaching[0].kind != "assign" or not isinstance(reaching[0].value, cst.BaseExpression):
             return None
-        value = part_of(reaching[0].value, reaching[0].path)
+        value = file.scopes.part(reaching[0].value, reaching[0].path)
         return value if isinstance(value, cst.List | cst.ListComp) else None
     return given if isinstance(given, cst.List | cst.ListComp) else None
 
@@ -138,17 +138,8 @@ def gives_array(value: cst.BaseExpression, path: tuple[int, ...], file: File, de
     if function is None or depth > 4:
         return False
     given = [one.value for one in file.calls.own_nodes(function) if isinstance(one, cst.Return)]
-    parts = [one if one is None else part_of(one, path) for one in given]
+    parts = [one if one is None else file.scopes.part(one, path) for one in given]
     return bool(parts) and all(one is not None and is_array(one, file, depth + 1) for one in parts)
-
-
-def part_of(whole: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression | None:
-    """What stands at a place of a tuple that is written out."""
-    for at in path:
-        if not isinstance(whole, cst.Tuple) or not 0 <= at < len(whole.elements):
-            return None
-        whole = whole.elements[at].value
-    return whole
 
 
 def of_module(node: cst.BaseExpression, file: File) -> bool:

@@ -121,7 +121,7 @@ class Broken:
         )
 
     def _is_declared(self, name: str) -> bool:
-        """Whether some function declares a name global: another module may set it."""
+        """Whether a function declares a name global, which another module may set, or takes it for a type."""
         file = self._file
         return any(item.name.value == name for one in file.all(cst.Global) for item in one.names) or any(
             parameter.name.value == name for parameter in file.all(cst.TypeVar)

@@ -142,6 +142,15 @@ class Scopes:
             current = current.parent
         return None
 
+    @staticmethod
+    def part(whole: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression | None:
+        """What stands at the place of a tuple, written out, that a definition's `path` leads to."""
+        for at in path:
+            if not isinstance(whole, cst.Tuple) or not 0 <= at < len(whole.elements):
+                return None
+            whole = whole.elements[at].value
+        return whole
+
     def definitions(self, name: cst.Name) -> list[Definition]:
         """All definitions that the name may refer to, whatever the order of statements."""
         scope = self.bound(name.value, self.around(name))

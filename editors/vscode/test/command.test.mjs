@@ -12,14 +12,14 @@ const none = { path: [], interpreter: "", args: [] };
 const around = (there = [], python = undefined, windows = false) => ({
   python,
   exists: (path) => there.includes(path),
-  expand: (path) => path.replace("${workspaceFolder}", "/work"),
+  expand: (path) => path.replace("${workspaceFolder}", "/project"),
   windows,
 });
 
 test("a program that the settings name comes first, when it is there", () => {
   const settings = { ...none, path: ["/gone", "${workspaceFolder}/bin/smellcheck"], interpreter: "/python" };
-  const found = program(settings, around(["/work/bin/smellcheck"]));
-  assert.deepEqual(found, { command: "/work/bin/smellcheck", args: ["server"] });
+  const found = program(settings, around(["/project/bin/smellcheck"]));
+  assert.deepEqual(found, { command: "/project/bin/smellcheck", args: ["server"] });
 });
 
 test("then the interpreter that they name", () => {
