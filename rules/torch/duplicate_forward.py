@@ -131,5 +131,19 @@ def steady(call: cst.Call, body: cst.FunctionDef | cst.Module, file: File) -> bo
         return not _DIFFERS.search(file.text_of(value.cls))
     if value is not None and value.name.startswith(("torch.nn.Linear", "torch.nn.Conv", "torch.nn.Embedding")):
         return True
-    model = file.text_of(file.inference.called_on(call))
-    return file.grad.mode(call) == "off" or bool(re.search(rf"(?<![\w.]){re.escape(model)}\.eval\(\)", file.text))
+    return evaluates(call, body, file)
+
+
+def evaluates(call: cst.Call, body: cst.FunctionDef | cst.Module, file: File) -> bool:
+    """Whether a function puts the module in eval mode, and hands it to nobody who might put it back before the call."""
+    model = file.inference.called_on(call)
+    settled = False
+    for one in file.calls.own_calls(body):
+        if one is call:
+            return settled
+        if isinstance(one.func, cst.Attribute) and file.same(one.func.value, model):
+            if one.func.attr.value in ("eval", "train"):
+                settled = one.func.attr.value == "eval" and not one.args
+        elif any(file.same(arg.value, model) for arg in one.args):
+            settled = False
+    return False

@@ -1,5 +1,6 @@
 """A whole singular value or eigenvalue decomposition is computed for its values alone."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -13,6 +14,8 @@ _FUNCTIONS = {
     "torch.linalg.eigh": (0, "eigenvalues", "torch.linalg.eigvalsh"),
     "torch.linalg.eig": (0, "eigenvalues", "torch.linalg.eigvals"),
 }
+# The gradient of the values is made of the vectors: where it is taken, `svdvals` computes them as well.
+_TRAINED = re.compile(r"loss|penalt|regulari[sz]|criterion", re.I)
 
 
 @rule(imports="torch", calls=tuple(_FUNCTIONS), practice="refactoring")
@@ -21,11 +24,21 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     taken = values(call, place, attribute, file)
     if taken is None or len(call.args) == 0 or call.args[0].star or file.context.in_test(call):
         return
+    if needs_vectors(call, file):
+        return
     # `compute_uv=False` and `UPLO` are asked for by name.
     if any(arg.keyword is not None and arg.keyword.value in ("compute_uv", "UPLO", "out") for arg in call.args):
         return
     message = f"`{file.text_of(call.func)}` computes vectors beside the values, which nobody reads"
     yield Smell(call, message, fix(call, taken, better, file), level="info" if file.readbacks.seldom(call) else None)
+
+
+def needs_vectors(call: cst.Call, file: File) -> bool:
+    """Whether a gradient may be taken of the values: in the forward of a module, or for what is called a loss."""
+    function = file.context.function(call)
+    if function is None or file.grad.mode(call) == "off":
+        return False
+    return function.name.value == "forward" or bool(_TRAINED.search(file.text_of(function)))
 
 
 def values(call: cst.Call, place: int, attribute: str, file: File) -> cst.CSTNode | None:

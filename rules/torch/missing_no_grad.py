@@ -55,7 +55,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         whole = offered is not None and offered.title.startswith("Decorate")
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
-        trifling = rare or slight(file) or stays_on_host(model, file)
+        trifling = rare or slight(file) or stays_on_host(model, file) or attacks(function, file)
         yield Smell(call, message, offered, level="info" if trifling else None)
         if whole:
             return
@@ -85,6 +85,14 @@ def stays_on_host(model: cst.CSTNode, file: File) -> bool:
     name = re.escape(re.split(r"[.\[]", file.text_of(model))[-1])
     moved = rf"(?<![\w]){name}\b[^\n]*(\.(to|cuda)\(|device)|(\.(to|cuda)|prepare|Parallel|device\w*)\([^\n]*\b{name}\b"
     return not file.matches(_ELSEWHERE) and re.search(moved, file.text) is None
+
+
+def attacks(function: cst.FunctionDef | None, file: File) -> bool:
+    """Whether a function takes gradients that no optimizer steps by, of an input: that costs many passes of this one."""
+    if function is None:
+        return False
+    methods = {call.func.attr.value for call in file.calls.own_calls(function) if isinstance(call.func, cst.Attribute)}
+    return bool(methods & {"backward", "grad"}) and "step" not in methods
 
 
 def seldom(call: cst.Call, file: File) -> bool:

@@ -22,6 +22,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if factors is None or file.context.in_test(call):
         return
     left, right, flat = factors
+    if is_row(first(left, file), file):
+        return
     same = transposed(right)
     square = same is not None and operand(first(left, file), file) == operand(same, file)
     # Of two vectors or of a matrix and a vector, `diag` would make a matrix.
@@ -55,6 +57,24 @@ def transposed(node: cst.BaseExpression) -> cst.BaseExpression | None:
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("t")), args=[]):
             return inner
     return None
+
+
+def is_row(node: cst.BaseExpression, file: File) -> bool:
+    """Whether a matrix has a single row: then the product has as well, and most often a single entry."""
+    match node:
+        case cst.Name():
+            bound = file.scopes.reaching(node)
+            value = bound[0].value if len(bound) == 1 and bound[0].kind == "assign" and not bound[0].path else None
+            return isinstance(value, cst.BaseExpression) and is_row(value, file)
+        case cst.Call(func=cst.Attribute(attr=cst.Name("unsqueeze")), args=[cst.Arg(value=cst.Integer(value="0"))]):
+            return True
+        case cst.Call(
+            func=cst.Attribute(attr=cst.Name("view" | "reshape")), args=[cst.Arg(value=cst.Integer(value="1")), _]
+        ):
+            return True
+        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name("None"))), *_]):
+            return True
+    return False
 
 
 def first(node: cst.BaseExpression, file: File) -> cst.BaseExpression:

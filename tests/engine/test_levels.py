@@ -64,6 +64,13 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
             "        x = env.step(y.item())\n",
             "warning",
         ),
+        # Forty passes of an attack take gradients beside it.
+        (
+            "def attack(loader, steps):\n    for x in loader:\n        before = model(x).argmax(1).tolist()\n"
+            "        for _ in range(steps):\n            x.requires_grad_()\n            model(x).sum().backward()\n"
+            "            x = x.detach() + x.grad.sign()\n    return before\n",
+            "info",
+        ),
         ("for x in loader:\n    # volatile since 0.3\n    print(model(x).argmax(1).tolist())\n", "info"),
     ],
 )
