@@ -41,6 +41,8 @@ class Examples:
                     d.kind == "assign" and not d.path and d.value is not None and self.is_made_up(d.value, sized=sized)
                     for d in reaching
                 )
+            case cst.IfExp(body=one, orelse=other):
+                return self.is_made_up(one, sized=sized) and self.is_made_up(other, sized=sized)
             case cst.Call(func=func, args=args):
                 name = self._file.name(func) or ""
                 if name in _WRAPPERS and args and self.is_made_up(args[0].value, sized=sized):
