@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
     from ..file import File
 
-#: What may bind names that no statement shows.
-_BINDING = ("globals(", "locals(", "eval(", "exec(", "import *", "__builtins__")
+#: What may bind names that no statement shows; `.eval()` of a module does not.
+_BINDING = re.compile(r"(?<![\w.])(globals|locals|eval|exec)\(|__builtins__")
+_BINDING_WORDS = ("globals(", "locals(", "eval(", "exec(", "__builtins__")
 #: What binds names at run time, beside Python itself: profilers, gettext, notebooks.
 _KNOWN = frozenset(dir(builtins)) | {
     "profile",
@@ -70,7 +72,24 @@ class Broken:
     @cached_property
     def _sees_all(self) -> bool:
         file = self._file
-        return not file.in_cells and not any(map(file.mentions, _BINDING))
+        return not file.in_cells and not file.matches(_BINDING, *_BINDING_WORDS) and None not in self._handed_on
+
+    @cached_property
+    def _handed_on(self) -> list[str | None]:
+        """The modules of the project of which everything is imported, each `None` that is not the project's."""
+        found = []
+        for statement in self._file.all(cst.ImportFrom) if self._file.mentions("import *") else ():
+            if isinstance(statement.names, cst.ImportStar):
+                found.append(self._home(statement))
+        return found
+
+    def _home(self, statement: cst.ImportFrom) -> str | None:
+        """The module of the project that is imported from."""
+        file = self._file
+        if file.project is None or (statement.module is None and not statement.relative):
+            return None
+        module = "" if statement.module is None else file.text_of(statement.module)
+        return file.project.module("." * len(statement.relative) + module, file.project.path)
 
     def _raising(
         self, body: cst.CSTNode, function: cst.FunctionDef | None, within: cst.CSTNode | None = None
@@ -79,6 +98,7 @@ class Broken:
         file = self._file
         for name in file.tree.own_of_type(cst.Name, body):
             unbound = self._may_be_unbound(name.value) and file.reads(name) and not file.scopes.definitions(name)
+            unbound = unbound and not self._comes_along(name.value)
             yield unbound and not self._is_other(name) and self._surely_runs(name, function, within)
         for call in file.tree.own_of_type(cst.Call, body):
             yield self._surely_runs(call, function, within) and (self._is_fractional(call) or self._lacks(call))
@@ -86,6 +106,11 @@ class Broken:
     def _may_be_unbound(self, name: str) -> bool:
         """Whether a name is none of Python's; in a text by itself, which may be a part of one, a name of a function."""
         return name not in _KNOWN and (self._file.project is not None or name in self._locals)
+
+    def _comes_along(self, name: str) -> bool:
+        """Whether a module of which everything is imported may hold a name."""
+        project = self._file.project
+        return project is not None and any(home and project.may_offer(home, name) for home in self._handed_on)
 
     @cached_property
     def _locals(self) -> set[str]:
@@ -161,7 +186,6 @@ class Broken:
         block = file.parent(file.parent(statement) or statement)
         if block is not file.module:
             return False
-        spelled = "." * len(statement.relative) + file.text_of(statement.module)
-        home = file.project.module(spelled, file.project.path)
+        home = self._home(statement)
         names = [alias.name.value for alias in statement.names if isinstance(alias.name, cst.Name)]
         return home is not None and any(not file.project.may_offer(home, name) for name in names)

@@ -97,7 +97,10 @@ def test_functions_that_raise(body: str, fails: bool, tmp_path: Path) -> None:
         ("if __name__ == '__main__':\n    print(missing)\n", False, True),
         ("def main():\n    print(missing)\n\nif __name__ == '__main__':\n    main()\n", False, True),
         ("def main():\n    print(missing)\n", False, False),
-        ("from net import *\nprint(missing)\n", False, False),
+        ("from net import *\nprint(missing)\n", True, False),
+        ("from net import *\nprint(load, WIDTH)\n", False, False),
+        ("from elsewhere import *\nprint(missing)\n", False, False),
+        ("load.eval()\nprint(missing)\n", True, False),
         ("exec(text)\nprint(missing)\n", False, False),
     ],
 )
