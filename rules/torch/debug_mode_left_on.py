@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import libcst as cst
 
@@ -35,7 +36,7 @@ def check(node: cst.Call | cst.Assign, file: File) -> Iterator[Smell]:
         if file.matches(_LIGHTNING) and name.endswith("set_detect_anomaly"):
             return
         if not switched_off(node, file) and not wanted(node, file) and whole(node, name, file):
-            yield Smell(node, _WASTE, drop(node, file))
+            yield Smell(node, _WASTE, drop(node, file), level=level(file))
     elif name is not None and _TRAINERS.match(name):
         asked = file.argument(node, "detect_anomaly")
         if asked is not None and file.text_of(asked.value) == "True" and not wanted(node, file):
@@ -43,6 +44,7 @@ def check(node: cst.Call | cst.Assign, file: File) -> Iterator[Smell]:
                 asked.value,
                 _WASTE,
                 Fix.unsafe("Leave anomaly detection off", file.remove_argument(node, asked)),
+                level=level(file),
             )
 
 
@@ -62,7 +64,12 @@ def environment(node: cst.Assign, file: File) -> Iterator[Smell]:
             variable = str(key.raw_value)
             waste = _VARIABLES.get(variable)
             if waste and file.name(owner) == "os.environ" and _ON.match(value.value) and not wanted(node, file):
-                yield Smell(node, f"`{variable}` is on in every run: {waste}", drop(node, file))
+                yield Smell(node, f"`{variable}` is on in every run: {waste}", drop(node, file), level=level(file))
+
+
+def level(file: File) -> Literal["info"] | None:
+    """In a notebook somebody looks on, for a bug perhaps."""
+    return "info" if file.context.by_hand else None
 
 
 def switched_off(call: cst.Call, file: File) -> bool:

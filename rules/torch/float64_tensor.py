@@ -88,7 +88,8 @@ def seen(call: cst.Call, name: str | None, file: File) -> Iterator[Smell]:
         and (file.values.is_module(call.func.value) or bound_to_module(call, file))
     ):
         # No fix: what is fed to the module is made of 64-bit floats elsewhere.
-        yield Smell(call, f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float")
+        message = f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float"
+        yield Smell(call, message, level="info" if file.context.by_hand else None)
 
 
 def is_double(call: cst.Call) -> bool:

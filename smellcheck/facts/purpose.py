@@ -83,7 +83,8 @@ class Purpose:
     @cached_property
     def by_hand(self) -> bool:
         """Whether somebody runs the code piece by piece and looks on: a notebook, or a module that was one."""
-        return self._file.in_cells or self._file.matches(_CELLS, "# In", "# %%", "get_ipython")
+        file = self._file
+        return file.in_cells or "ipynb" in file.path or file.matches(_CELLS, "# In", "# %%", "get_ipython")
 
     @cached_property
     def _is_test_file(self) -> bool:

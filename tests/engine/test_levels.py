@@ -14,9 +14,9 @@ HEAD = "import torch\nfrom data import loader, plt, rows, x\n\nmodel = torch.nn.
 RATE = "def rate(loader):\n    return [model(x).argmax(1).tolist() for x in loader]\n"
 
 
-def levels(text: str, path: Path) -> list[str]:
-    """The levels of what `missing-no-grad` says of a module."""
-    rules = [rule for rule in plugins.rules() if rule.name == "missing-no-grad"]
+def levels(text: str, path: Path, name: str = "missing-no-grad") -> list[str]:
+    """The levels of what a rule says of a module."""
+    rules = [rule for rule in plugins.rules() if rule.name == name]
     return [finding.level for finding in check(text, rules, str(path), project=Project().view(path)).findings]
 
 
@@ -26,6 +26,19 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
     assert levels(text.replace(".cuda()", ""), tmp_path / "a.py") == ["info"]
     # A notebook that was turned into a module.
     assert levels("# In[ ]:\n" + text, tmp_path / "a.py") == ["info"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "body"),
+    [
+        ("debug-mode-left-on", "torch.autograd.set_detect_anomaly(True)\n"),
+        ("debug-mode-left-on", "import os\nos.environ['CUDA_LAUNCH_BLOCKING'] = '1'\n"),
+        ("float64-tensor", "model.double()\n"),
+    ],
+)
+def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -> None:
+    assert levels(HEAD + body, tmp_path / "train.py", rule) == ["warning"]
+    assert levels(HEAD + body, tmp_path / "train_ipynb.py", rule) == ["info"]
 
 
 @pytest.mark.parametrize(
