@@ -88,7 +88,7 @@ def stays_on_host(model: cst.CSTNode, file: File) -> bool:
 
 
 def attacks(function: cst.FunctionDef | None, file: File) -> bool:
-    """Whether a function takes gradients that no optimizer steps by, of an input: that costs many passes of this one."""
+    """Whether a function takes gradients that no optimizer steps by: an attack, of many passes beside this one."""
     if function is None:
         return False
     methods = {call.func.attr.value for call in file.calls.own_calls(function) if isinstance(call.func, cst.Attribute)}

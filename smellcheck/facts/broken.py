@@ -77,11 +77,8 @@ class Broken:
     @cached_property
     def _handed_on(self) -> list[str | None]:
         """The modules of the project of which everything is imported, each `None` that is not the project's."""
-        found = []
-        for statement in self._file.all(cst.ImportFrom) if self._file.mentions("import *") else ():
-            if isinstance(statement.names, cst.ImportStar):
-                found.append(self._home(statement))
-        return found
+        imports = self._file.all(cst.ImportFrom) if self._file.mentions("import *") else ()
+        return [self._home(statement) for statement in imports if isinstance(statement.names, cst.ImportStar)]
 
     def _home(self, statement: cst.ImportFrom) -> str | None:
         """The module of the project that is imported from."""
