@@ -223,9 +223,10 @@ class Project:
         match what:
             case "summary":
                 return self._digest(os.path.normpath(os.path.join(folder, rest)))
-            case "module":
+            case "module" | "only-module":
                 name, _, start = rest.partition(" ")
-                found = self.places.module(name, os.path.normpath(os.path.join(folder, start)))
+                find = self.places.module if what == "module" else self.places.only_module
+                found = find(name, os.path.normpath(os.path.join(folder, start)))
                 return ABSENT if found is None else relative(found, folder)
             case "package":
                 name, _, start = rest.partition(" ")

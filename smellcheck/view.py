@@ -75,6 +75,11 @@ class View:
         answer = self._note(f"module {name} {relative(path, self._folder)}")
         return None if answer == ABSENT else os.path.normpath(os.path.join(self._folder, answer))
 
+    def only_module(self, name: str, path: str) -> str | None:
+        """The file that a module's name means in the file at a path, where it can mean no other."""
+        answer = self._note(f"only-module {name} {relative(path, self._folder)}")
+        return None if answer == ABSENT else os.path.normpath(os.path.join(self._folder, answer))
+
     def calling(self, name: str) -> list[str] | None:
         """The modules of the project, tests left out, that may call a name; `None` for too large a project."""
         return self._through("callers", name)

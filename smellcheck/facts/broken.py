@@ -81,12 +81,12 @@ class Broken:
         return [self._home(statement) for statement in imports if isinstance(statement.names, cst.ImportStar)]
 
     def _home(self, statement: cst.ImportFrom) -> str | None:
-        """The module of the project that is imported from."""
+        """The module of the project that surely is imported from."""
         file = self._file
         if file.project is None or (statement.module is None and not statement.relative):
             return None
         module = "" if statement.module is None else file.text_of(statement.module)
-        return file.project.module("." * len(statement.relative) + module, file.project.path)
+        return file.project.only_module("." * len(statement.relative) + module, file.project.path)
 
     def _raising(
         self, body: cst.CSTNode, function: cst.FunctionDef | None, within: cst.CSTNode | None = None

@@ -172,6 +172,20 @@ class Places:
             return None
         return next((found for base in self._bases(folder) if (found := self._below(base, parts))), None)
 
+    def only_module(self, name: str, path: str) -> str | None:
+        """The file of a module where no other of the project can be meant, nor a package that a folder is named like.
+
+        What a folder inside of a package holds is found by scripts that are started there, and by nobody else.
+        """
+        if name.startswith("."):
+            return self.module(name, path)
+        found = self.module(name, path)
+        bases = self._bases(os.path.dirname(path))
+        first = name.partition(".")[0]
+        holding = [base for base in bases if self.kind(os.path.join(base, first)) or self.kind(f"{base}/{first}.py")]
+        alone = len(holding) == 1 and not self.kind(os.path.join(holding[0], "__init__.py"))
+        return found if alone else None
+
     def package(self, name: str, path: str) -> str | None:
         """The first folder or module that an absolute import of this first name may mean, none for other packages."""
         folder = os.path.dirname(path)

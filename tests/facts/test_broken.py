@@ -134,3 +134,16 @@ def test_what_others_take_from_a_broken_script_runs(tmp_path: Path) -> None:
     file = seen(text, tmp_path)
     (call,) = file.calls.named(frozenset({"work"}))
     assert not file.reach.fails(call)
+
+
+def test_a_name_that_two_modules_bear_may_be_either(tmp_path: Path) -> None:
+    for folder in ("kit", "kit/torch"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").touch()
+    (tmp_path / "kit" / "net.py").touch()
+    (tmp_path / "net.py").write_text(NET)
+    text = "from torch import optim\nfrom net import Net, load\n"
+    (tmp_path / "pyproject.toml").touch()
+    path = tmp_path / "kit" / "script.py"
+    path.write_text(text)
+    assert not File(text, str(path), project=Project().view(path)).broken.module_fails
