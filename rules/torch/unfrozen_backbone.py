@@ -122,6 +122,8 @@ def trained_whole(model: cst.BaseExpression, part: cst.Attribute | cst.Subscript
     inner = re.split(r"[.\[]", file.text_of(part).removeprefix(f"{wanted}."), maxsplit=1)[0]
     if value.cls is None and isinstance(value.made, cst.Call) and file.argument(value.made, inner) is not None:
         return False
+    if value.origin is not None and not file.siblings.has_more(value.origin, inner):
+        return False
     others = [
         other
         for other in file.all(cst.Call)

@@ -73,6 +73,16 @@ class Answers:
                 return self.thing(each.cls.attributes[name], each, depth + 1)
         return None
 
+    def has_more(self, found: Found, part: str) -> bool:
+        """Whether a class holds a module beside one of its parts, its ancestors in the project taken in."""
+        attributes = {
+            name: self.thing(given, each)
+            for each in self.view.lineage(found)[0]
+            if each.cls is not None
+            for name, given in each.cls.attributes.items()
+        }
+        return any(thing is not None and thing.kind == "module" for name, thing in attributes.items() if name != part)
+
     def weightless(self, found: Found) -> bool:
         """Whether a class and its ancestors surely hold neither parameters nor modules."""
         line, foreign = self.view.lineage(found)

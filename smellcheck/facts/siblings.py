@@ -149,6 +149,10 @@ class Siblings:
         """What a class of the project says of gradients and freezing."""
         return self._answers.words(origin) if self._answers is not None else frozenset()
 
+    def has_more(self, origin: Found, part: str) -> bool:
+        """Whether a class of the project surely holds a module beside one of its parts."""
+        return self._answers is not None and self._answers.has_more(origin, part)
+
     def weightless(self, origin: Found) -> bool:
         """Whether a class of the project surely holds neither parameters nor modules."""
         return self._answers is not None and self._answers.weightless(origin)

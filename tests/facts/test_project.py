@@ -376,6 +376,22 @@ def test_a_sibling_that_is_put_together_of_the_part_alone_has_no_backbone(write:
     assert smells(root, "a.py") == []
 
 
+@pytest.mark.parametrize(("body", "smelly"), [("self.body = nn.Linear(8, 8)", True), ("self.width = 8", False)])
+def test_a_part_that_is_all_there_is_leaves_nothing_out(write: Write, body: str, smelly: bool) -> None:
+    net = f"""
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                {body}
+                self.fc = nn.Linear(8, 2)
+    """
+    tools = "def prepare(model):\n    print(model)\n"
+    root = write({"net.py": net, "tools.py": tools, "a.py": HEAD})
+    assert bool(smells(root, "a.py")) is smelly
+
+
 FROZEN = """
     from torch import nn
 
