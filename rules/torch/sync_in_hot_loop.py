@@ -137,7 +137,7 @@ def listed(call: cst.Call, tensor: cst.BaseExpression, loop: cst.CSTNode, file: 
 def asked(call: cst.Call, file: File) -> Iterator[Smell]:
     """A condition on what is left of a mask, where a division by one at least would do."""
     if file.fallbacks.asked(call):
-        message = "the host waits to be told whether the mask leaves anything: divide by its sum, clamped, instead"
+        message = "the host waits to be told how much a mask leaves, where `torch.where` or a clamped divisor would do"
         yield Smell(call, message, level="info")
 
 

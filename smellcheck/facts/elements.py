@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 #: What is made for settings or cut into pieces is small, or holds no numbers one by one.
 _SCHEDULE = re.compile(r"torch\.(linspace|arange|logspace|full|zeros|ones)\(|split|chunk|unbind")
 
+_FIRST = re.compile(r"\blen\(\w*state\w*\) == 0|not (in )?\w*state|random")
 _SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
 _MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
 
@@ -38,7 +39,7 @@ class Elements:
         if isinstance(over, cst.BaseExpression) and self.is_parameters(over):
             # Weights that are copied go somewhere, each on its own; and the count of steps of each is on the host.
             computed = method == "item" and (isinstance(over, cst.Call) or isinstance(read, cst.Call))
-            return over if computed else None
+            return over if computed and not self._is_begun(call, loop) else None
         while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
             read = read.func.value
         part, copied = read, method == "cpu"
@@ -53,6 +54,15 @@ class Elements:
         if taken is not None:
             return taken
         return self.indexed(read, loops[0].node) if isinstance(read, cst.Subscript) else None
+
+    def _is_begun(self, call: cst.Call, loop: cst.CSTNode) -> bool:
+        """Whether a loop makes a call only where a parameter is met for the first time, or by chance."""
+        for child, above in self._file.context.ancestors(call):
+            if above is loop:
+                return False
+            if isinstance(above, cst.If) and child is above.body and _FIRST.search(self._file.text_of(above.test)):
+                return True
+        return False
 
     def first_read(self, loop: cst.CSTNode) -> cst.Call | None:
         """The first call in a loop that reads a number of a tensor in each turn."""
