@@ -143,7 +143,9 @@ def asked(call: cst.Call, file: File) -> Iterator[Smell]:
 
 def unread(call: cst.Call, file: File) -> Iterator[Smell]:
     """A copy to the host that nobody looks at."""
-    surely = file.values.kind(call.func.value) == "tensor" or call.func.attr.value == "cpu"
+    method = call.func.attr.value
+    # A tensor that gives an array at once is on the host.
+    surely = method == "cpu" or (method != "numpy" and file.values.kind(call.func.value) == "tensor")
     if surely and not file.readbacks.seldom(call):
         yield Smell(call, "the device is waited for, and nobody looks at what it gives", level="info")
 
