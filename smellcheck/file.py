@@ -15,6 +15,8 @@ from .facts.constants import Constants
 from .facts.context import Context
 from .facts.dtypes import Dtypes
 from .facts.elements import Elements
+from .facts.fallbacks import Fallbacks
+from .facts.figures import Figures
 from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
@@ -173,6 +175,16 @@ class File(Parsed):
     def readbacks(self) -> Readbacks:
         """What makes the host wait for the device."""
         return Readbacks(self)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Which figures single training steps read."""
+        return Figures(self)
+
+    @cached_property
+    def fallbacks(self) -> Fallbacks:
+        """Where it is asked whether a mask leaves anything."""
+        return Fallbacks(self)
 
     @cached_property
     def broken(self) -> Broken:

@@ -10,20 +10,31 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _LOOPS = (cst.For, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _DEVICES = re.compile(r"\.cuda\(|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
-_SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
 _DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
 _MANY = 3
-_MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
+_METHODS = "item cpu numpy tolist sum any tensor backward manual_backward"
 
 
-@rule(imports="torch", methods="item cpu numpy backward manual_backward", words="for while return", practice="hardware")
+@rule(imports="torch", methods=_METHODS, words="for while return", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.context.in_test(call):
         return
     if not isinstance(call.func, cst.Attribute):
         return
-    if call.func.attr.value == "numpy":
+    method = call.func.attr.value
+    if method in ("sum", "any"):
+        yield from asked(call, file)
+        return
+    if method == "tensor":
+        yield from listed_anew(call, file)
+        return
+    if file.readbacks.may_wait(call) and file.readbacks.unread(call) and file.readbacks.waits(call):
+        yield from unread(call, file)
+        return
+    if method == "numpy":
         yield from gradients(call, file)
+        return
+    if method == "tolist":
         return
     if file.steps.sent(call) is not None:
         yield from step(call, file)
@@ -39,24 +50,20 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 # -- one number at a time -------------------------------------------------------------------------
 
 
-def first_of(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
-    """Whether no call before this one in the same loop reads a number of a tensor: one finding a loop."""
-    return call is next((one for one in file.tree.of_type(cst.Call, loop) if source(one, loop, file) is not None), None)
-
-
 def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
     """A loop over a tensor, or over the parameters of a model, that reads a number in each turn."""
-    tensor = source(call, loop, file)
-    if tensor is None or file.readbacks.seldom(call) or shown(call, loop, file) or not first_of(call, loop, file):
+    tensor = file.elements.read_by(call, loop)
+    if tensor is None or file.readbacks.seldom(call) or shown(call, loop, file):
         return
-    if on_the_host(tensor, file):
+    if call is not file.elements.first_read(loop) or file.elements.made_on_host(tensor):
         return
-    if is_parameters(tensor):
+    if file.elements.is_parameters(tensor):
         function = file.context.function(loop)
         dead = function is not None and function.name.value.startswith("_") and not file.calls.passing(function)
         if (file.hot.runs_often(loop) or ".grad" in file.text_of(loop)) and not dead:
-            # Who calls it how often, another file would have to say.
-            level = None if file.hot.runs_often(loop) else "info"
+            # Who calls it how often, another file would have to say; an optimizer's own numbers may steer it.
+            sure = file.hot.runs_often(loop) and isinstance(tensor, cst.Call)
+            level = None if sure else "info"
             yield Smell(call, "the device is waited for once a parameter: stack the figures and read one", level=level)
         return
     name = file.text_of(tensor)
@@ -72,11 +79,22 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
     )
 
 
+def listed_anew(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A list of tensors that is made one tensor, again and again, by way of the host."""
+    given = call.args[0].value if call.args and call.args[0].keyword is None else None
+    if not isinstance(given, cst.Name) or file.name(call.func) != "torch.tensor" or not file.hot.runs_often(call):
+        return
+    held = file.elements.gathered(given)
+    if held and all(file.elements.on_device(one) for one in held):
+        message = f"each tensor in `{given.value}` is read by itself to make one of them: stack them where they are"
+        yield Smell(call, message, level="info")
+
+
 def gradients(call: cst.Call, file: File) -> Iterator[Smell]:
     """A copy of the gradients of a training step to the host, parameter by parameter."""
     loops = file.context.loops(call)
     text = file.text_of(call)
-    if not loops or not is_parameters(loops[0].over) or ".grad" not in text or ".cpu()" not in text:
+    if not loops or not file.elements.is_parameters(loops[0].over) or ".grad" not in text or ".cpu()" not in text:
         return
     given = file.parent(loops[0].node)
     joined = file.parent(given) if isinstance(given, cst.Arg) else None
@@ -88,62 +106,10 @@ def gradients(call: cst.Call, file: File) -> Iterator[Smell]:
     yield Smell(call, "the device is waited for once a parameter: compute the figures there and read those")
 
 
-def source(call: cst.Call, loop: cst.CSTNode, file: File) -> cst.BaseExpression | None:
-    """The tensor of which a loop reads a number or copies a piece in each turn, or what gives the parameters."""
-    match call:
-        case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item" | "cpu" as method)), args=[]):
-            pass
-        case _:
-            return None
-    if not file.context.loops(call) or file.context.loops(call)[0].node is not loop:
-        return None
-    described = file.context.loop(loop)
-    if described.kind == "few":
-        return None
-    if is_parameters(described.over):
-        # Weights that are copied go somewhere, each on its own.
-        return described.over if method == "item" else None
-    while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
-        read = read.func.value
-    part, copied = read, method == "cpu"
-    # Of a row that is cut, only a part may be wanted.
-    while (
-        copied and isinstance(part, cst.Subscript) and not any(isinstance(one.slice, cst.Slice) for one in part.slice)
-    ):
-        part = part.value
-    over = file.elements.iterated(part, loop, copied=copied) if isinstance(part, cst.Name) else None
-    if over is not None:
-        return over
-    if isinstance(read, cst.Subscript):
-        return file.elements.indexed(read, loop)
-    return None
-
-
 def shown(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
     """Whether the numbers are drawn or written under pictures, or a script that knows of no device reads them."""
     script = file.context.function(call) is None and not file.matches(_DEVICES)
     return script or bool(_DRAWS.search(file.text_of(loop)))
-
-
-def on_the_host(tensor: cst.CSTNode | None, file: File) -> bool:
-    """Whether a tensor was surely made where nobody has to wait for it, and stayed there."""
-    match tensor:
-        case cst.Subscript(value=inner):
-            return on_the_host(inner, file)
-        case cst.Name():
-            reaching = file.scopes.reaching(tensor)
-            return len(reaching) == 1 and reaching[0].kind == "assign" and on_the_host(reaching[0].value, file)
-        case cst.Call(func=func) if (file.name(func) or "") in _MADE_THERE:
-            return file.argument(tensor, "device") is None and not any(arg.star for arg in tensor.args)
-    return False
-
-
-def is_parameters(over: cst.CSTNode | None) -> bool:
-    """Whether a loop runs over `model.parameters()`."""
-    match over:
-        case cst.Call(func=cst.Attribute(attr=cst.Name("parameters" | "named_parameters")), args=[]):
-            return True
-    return False
 
 
 def listed(call: cst.Call, tensor: cst.BaseExpression, loop: cst.CSTNode, file: File) -> Fix | None:
@@ -165,19 +131,39 @@ def listed(call: cst.Call, tensor: cst.BaseExpression, loop: cst.CSTNode, file: 
     return Fix.safe("Read all numbers at once", flat, *edits)
 
 
+# -- what need not be known on the host ----------------------------------------------------------
+
+
+def asked(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A condition on what is left of a mask, where a division by one at least would do."""
+    if file.fallbacks.asked(call):
+        message = "the host waits to be told how much a mask leaves, where `torch.where` or a clamped divisor would do"
+        yield Smell(call, message, level="info")
+
+
+def unread(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A copy to the host that nobody looks at."""
+    method = call.func.attr.value
+    # A tensor that gives an array at once is on the host.
+    surely = method == "cpu" or (method != "numpy" and file.values.kind(call.func.value) == "tensor")
+    if surely and not file.readbacks.seldom(call):
+        yield Smell(call, "the device is waited for, and nobody looks at what it gives", level="info")
+
+
 # -- figures of a training step -------------------------------------------------------------------
 
 
 def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     """A training step that reads figures from the device which are only reported or added up."""
     loops = [one for one in file.context.loops(sent) if isinstance(one.node, cst.For | cst.While)]
-    if not loops:
-        yield from handed_back(sent, file)
+    function = file.context.function(sent)
+    if not loops and sent is first_sent(file.calls.own_calls(function) if function is not None else [sent], file):
+        yield from by_itself(sent, file)
     if not loops or loops[0].kind in ("few", "member", "fold") or not file.matches(_DEVICES):
         return
     loop = loops[0].node
     calls = file.tree.own_of_type(cst.Call, loop.body)
-    if next(one for one in calls if file.steps.sent(one) is not None) is not sent:
+    if first_sent(calls, file) is not sent:
         return
     reads = file.readbacks
     found = [one for one in calls if reads.may_wait(one) and not reads.seldom(one, loop) and reads.reported(one)]
@@ -192,6 +178,11 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
         summed(found, loop, file),
         level="advice" if few else "info",
     )
+
+
+def first_sent(calls: list[cst.Call], file: File) -> cst.Call | None:
+    """The first of some calls that sends a loss backward."""
+    return next((one for one in calls if file.steps.sent(one) is not None), None)
 
 
 def tally(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -224,26 +215,17 @@ def figure(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
     return False
 
 
-def handed_back(sent: cst.Call, file: File) -> Iterator[Smell]:
-    """A step that its callers repeat, and that gives its figures back as numbers, each read by itself."""
-    function = file.context.function(sent)
-    if function is None or not file.matches(_DEVICES):
+def by_itself(call: cst.Call, file: File) -> Iterator[Smell]:
+    """One step of a training, repeated by its callers, that reads its figures to report them or to give them back."""
+    function = file.context.function(call)
+    found = file.figures.of_step(function) if function is not None else []
+    if not found or not (file.matches(_DEVICES) or any(".cpu()" in file.text_of(one) for one in found)):
         return
-    calls = file.calls.own_calls(function)
-    if next(one for one in calls if file.steps.sent(one) is not None) is not sent:
-        return
-    if not any(file.steps.stepping(one) is not None for one in calls):
-        return
-    for one in file.tree.own_of_type(cst.Return, function.body):
-        match one.value:
-            case cst.Tuple(elements=elements):
-                reads = [part.value for part in elements if item_of(part.value, file)]
-                if len(reads) >= _MANY:
-                    message = (
-                        f"every step waits for the device {len(reads)} times: stack the figures and read them once"
-                    )
-                    yield Smell(reads[0], message, level="info")
-                    return
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    message = (
+        f"every step waits for the device {often}: keep the figures as tensors, and read them once where they count"
+    )
+    yield Smell(found[0], message, level="info" if len(found) >= _MANY else "advice")
 
 
 def beside(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -251,17 +233,12 @@ def beside(call: cst.Call, file: File) -> Iterator[Smell]:
     function = file.context.function(call)
     if function is None or not (file.matches(_DEVICES) or not file.mentions("backward(")):
         return
-    found = file.readbacks.beside_loss(function) if call.func.attr.value == "item" else []
+    found = file.figures.beside_loss(function) if call.func.attr.value == "item" else []
     if not found or found[0] is not call:
         return
     often = "once" if len(found) == 1 else f"{len(found)} times"
     message = f"every step waits for the device {often} before it goes backward: give the figures back as tensors"
     yield Smell(call, message, level="info" if len(found) >= _MANY else "advice")
-
-
-def item_of(node: cst.BaseExpression, file: File) -> bool:
-    """Whether an expression reads one number of what may be on the device."""
-    return isinstance(node, cst.Call) and file.text_of(node.func).endswith(".item") and file.readbacks.waits(node)
 
 
 def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix | None:

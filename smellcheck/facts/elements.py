@@ -14,12 +14,123 @@ if TYPE_CHECKING:
 #: What is made for settings or cut into pieces is small, or holds no numbers one by one.
 _SCHEDULE = re.compile(r"torch\.(linspace|arange|logspace|full|zeros|ones)\(|split|chunk|unbind")
 
+_FIRST = re.compile(r"\blen\(\w*state\w*\) == 0|not (in )?\w*state|random")
+_SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
+_MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
+
 
 class Elements:
     """Answers for the loops of one file; `None` where it is not sure."""
 
     def __init__(self, file: File) -> None:
         self._file = file
+
+    def read_by(self, call: cst.Call, loop: cst.CSTNode) -> cst.BaseExpression | None:
+        """The tensor of which a loop reads a number or copies a piece in each turn, or what gives the parameters."""
+        match call:
+            case cst.Call(func=cst.Attribute(value=read, attr=cst.Name("item" | "cpu" as method)), args=[]):
+                pass
+            case _:
+                return None
+        loops = self._file.context.loops(call)
+        if not loops or loops[0].node is not loop or loops[0].kind == "few":
+            return None
+        over = loops[0].over
+        if isinstance(over, cst.BaseExpression) and self.is_parameters(over):
+            # Weights that are copied go somewhere, each on its own; and the count of steps of each is on the host.
+            computed = method == "item" and (isinstance(over, cst.Call) or isinstance(read, cst.Call))
+            return over if computed and not self._is_begun(call, loop) else None
+        while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
+            read = read.func.value
+        part, copied = read, method == "cpu"
+        # Of a row that is cut, only a part may be wanted.
+        while (
+            copied
+            and isinstance(part, cst.Subscript)
+            and not any(isinstance(one.slice, cst.Slice) for one in part.slice)
+        ):
+            part = part.value
+        taken = self.iterated(part, loops[0].node, copied=copied) if isinstance(part, cst.Name) else None
+        if taken is not None:
+            return taken
+        return self.indexed(read, loops[0].node) if isinstance(read, cst.Subscript) else None
+
+    def _is_begun(self, call: cst.Call, loop: cst.CSTNode) -> bool:
+        """Whether a loop makes a call only where a parameter is met for the first time, or by chance."""
+        for child, above in self._file.context.ancestors(call):
+            if above is loop:
+                return False
+            if isinstance(above, cst.If) and child is above.body and _FIRST.search(self._file.text_of(above.test)):
+                return True
+        return False
+
+    def first_read(self, loop: cst.CSTNode) -> cst.Call | None:
+        """The first call in a loop that reads a number of a tensor in each turn."""
+        return next(
+            (one for one in self._file.tree.of_type(cst.Call, loop) if self.read_by(one, loop) is not None), None
+        )
+
+    @staticmethod
+    def is_parameters(over: cst.CSTNode | None) -> bool:
+        """Whether a loop runs over `model.parameters()`, or over those of a group of an optimizer."""
+        match over:
+            case cst.Call(func=cst.Attribute(attr=cst.Name("parameters" | "named_parameters")), args=[]):
+                return True
+            case cst.Subscript(
+                value=cst.Name(), slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))]
+            ):
+                return key.evaluated_value == "params"
+        return False
+
+    def gathered(self, listed: cst.Name) -> list[cst.BaseExpression]:
+        """What a function puts into the list that `listed` reads, and that it begins empty; nothing where not sure."""
+        file = self._file
+        function = file.context.function(listed)
+        bound = [one for one in file.scopes.definitions(listed) if one.kind != "augment"]
+        starts = [file.scopes.part(one.value, one.path) for one in bound if isinstance(one.value, cst.BaseExpression)]
+        empty = [one for one in starts if isinstance(one, cst.List) and not one.elements]
+        if function is None or not empty or len(empty) != len(bound):
+            return []
+        found: list[cst.BaseExpression] = []
+        for name in file.tree.named(listed.value, function):
+            match file.parent(name):
+                case cst.AugAssign(value=cst.List(elements=elements)) as grown if grown.target is name:
+                    found += [one.value for one in elements]
+                case cst.Attribute(attr=cst.Name("append")) as method:
+                    match file.parent(method):
+                        case cst.Call(args=[cst.Arg(value=given)]):
+                            found.append(given)
+                case cst.AugAssign() as grown if grown.target is name:
+                    return []
+                case cst.Attribute(attr=cst.Name("extend" | "insert")):
+                    return []
+        return found
+
+    def on_device(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression surely is a tensor that the host has not got: known as one, or copied elsewhere."""
+        file = self._file
+        if file.readbacks.on_host(node) or self.made_on_host(node):
+            return False
+        if file.values.kind(node) == "tensor":
+            return True
+        function = file.context.function(node)
+        return isinstance(node, cst.Name) and any(
+            isinstance(above := file.parent(name), cst.Attribute) and above.attr.value in ("cpu", "detach")
+            for name in (file.tree.named(node.value, function) if function is not None else ())
+        )
+
+    def made_on_host(self, tensor: cst.CSTNode | None) -> bool:
+        """Whether a tensor was surely made where nobody has to wait for it, and stayed there."""
+        file = self._file
+        match tensor:
+            case cst.Subscript(value=inner):
+                return self.made_on_host(inner)
+            case cst.Name():
+                reaching = file.scopes.reaching(tensor)
+                return len(reaching) == 1 and reaching[0].kind == "assign" and self.made_on_host(reaching[0].value)
+            case cst.Call(func=func) if (file.name(func) or "") in _MADE_THERE:
+                return file.argument(tensor, "device") is None and not any(arg.star for arg in tensor.args)
+        return False
 
     def iterated(self, item: cst.Name, loop: LoopNode, *, copied: bool = False) -> cst.BaseExpression | None:
         """The tensor whose items a loop gives by a name: `for x in t`, `enumerate(t)`, `zip(a, t)`.

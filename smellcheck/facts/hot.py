@@ -71,12 +71,16 @@ class Hot:
         )
 
     def _takes_a_step(self, function: cst.FunctionDef) -> bool:
-        """Whether a function is one step of a training: it is given a batch, sends a loss backward, and steps once."""
+        """Whether a function is one step of a training that is given its batch."""
+        given = [one.name.value for one in function.params.params if one.name.value != "self"]
+        return bool(given) and self.is_step(function)
+
+    def is_step(self, function: cst.FunctionDef) -> bool:
+        """Whether a function is one step of a training: called so, it sends losses backward, and steps, once each."""
         file = self._file
         if not _STEP.search(function.name.value):
             return False
-        given = [one.name.value for one in function.params.params if one.name.value != "self"]
         own = file.calls.own_calls(function)
         sent = [call for call in own if file.steps.sent(call) is not None]
         stepped = [call for call in own if file.steps.stepping(call) is not None]
-        return bool(given and sent and stepped) and not any(file.context.loops(call) for call in (*sent, *stepped))
+        return bool(sent and stepped) and not any(file.context.loops(call) for call in (*sent, *stepped))

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _READS = {"item", "tolist", "cpu", "numpy"}
 _CASTS = {"float", "int"}
-_HOST_KINDS = ("array", "number", "list", "string", "dict")
+_HOLDERS = ("list", "dict")
+_HOST_KINDS = ("array", "number", "string", *_HOLDERS)
 # What only passes a figure on, to be printed, gathered or drawn.
 _REPORTS = re.compile(
     r"^(print|append|extend|format|update|log\w*|write|info|debug|add|add_\w+|set_postfix\w*|set_description\w*|record)$"
@@ -24,10 +25,7 @@ _PASSES = (
     cst.FormattedString, cst.FormattedStringExpression, cst.ConcatenatedString, cst.DictComp, cst.Call, cst.Attribute,
 )  # fmt: skip
 _DEEPEST = 4
-#: Functions that give the loss of a training step, and those that only measure.
-_CUT = re.compile(r"\.(detach|item|tolist|cpu)\(\)(\.\w+\(\))*$")
-_LOSSES = re.compile(r"loss|criterion|objective", re.I)
-_MEASURES = re.compile(r"(^|_)(eval\w*|val(id\w*)?|test\w*|metrics?|report|log|plot|print)(_|$)", re.I)
+_TIMED = re.compile(r"\btime\b|perf_counter|synchronize|\btimeit|locals\(\)")
 
 
 class Readbacks:
@@ -51,14 +49,14 @@ class Readbacks:
         kind = self._file.values.kind
         match call:
             case cst.Call(func=cst.Attribute(value=owner, attr=cst.Name(value=method)), args=[]) if method in _READS:
-                return kind(owner) in ("tensor", "output", None) and not self.on_host(owner)
+                return self._sent(owner) or (kind(owner) in ("tensor", "output", None) and not self.on_host(owner))
             case cst.Call(func=cst.Name(value=cast), args=[cst.Arg(value=given)]) if cast in _CASTS:
                 return (kind(given) == "tensor" or self._sent(given)) and not self.on_host(given)
         return False
 
     def _sent(self, given: cst.BaseExpression) -> bool:
-        """Whether a name is the loss that the loop around it sends backward."""
-        loops = self._file.context.loops(given)
+        """Whether a name is the loss that the loop around it sends backward: a tensor, though it began as nought."""
+        loops = self._file.context.loops(given) if isinstance(given, cst.Name) else []
         return isinstance(given, cst.Name) and any(
             (sent := self._file.steps.sent(one)) is not None
             and isinstance(sent, cst.Name)
@@ -67,23 +65,31 @@ class Readbacks:
             for one in (self._file.tree.of_type(cst.Call, loops[0].node) if loops else ())
         )
 
-    def on_host(self, node: cst.CSTNode, depth: int = 0) -> bool:
-        """Whether a value was brought to the host before, or is no tensor at all."""
-        if self._file.values.kind(node) in _HOST_KINDS:
+    def on_host(self, node: cst.CSTNode, depth: int = 0, *, within: bool = False) -> bool:
+        """Whether a value was brought to the host before, or is no tensor at all.
+
+        What lies `within` a list or a dictionary may be a tensor on the device.
+        """
+        kind = self._file.values.kind(node)
+        if kind in _HOST_KINDS and not (within and kind in _HOLDERS):
             return True
         match node:
             case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method)), args=args):
                 if method in _READS or (method == "to" and args and "cpu" in self._file.text_of(args[0])):
                     return True
-                return self.on_host(inner, depth)
-            case cst.Attribute(value=inner) | cst.Subscript(value=inner):
-                return self.on_host(inner, depth)
+                return self.on_host(inner, depth, within=within)
+            case cst.Attribute(value=inner):
+                return self.on_host(inner, depth, within=within)
+            case cst.Subscript(value=inner):
+                return self.on_host(inner, depth, within=True)
             case cst.BinaryOperation(left=inner) | cst.Comparison(left=inner):
                 return self.on_host(inner, depth)
             case cst.Name() if depth < _DEEPEST:
                 reaching = self._file.scopes.reaching(node)
                 return bool(reaching) and all(
-                    one.kind == "assign" and one.value is not None and self.on_host(one.value, depth + 1)
+                    one.kind == "assign"
+                    and one.value is not None
+                    and self.on_host(one.value, depth + 1, within=within or bool(one.path))
                     for one in reaching
                 )
         return False
@@ -96,6 +102,8 @@ class Readbacks:
             if isinstance(above, cst.ExceptHandler):
                 return True
             if isinstance(above, cst.If | cst.IfExp) and child is not above.test:
+                if child is above.orelse and loop is not None and _asks_for_the_first(above.test):
+                    continue
                 if loop is not None or re.search(r"%|isinstance|is_tensor", self._file.text_of(above.test)):
                     return True
         return False
@@ -108,49 +116,6 @@ class Readbacks:
             and "continue" in self._file.text_of(one.body)
             for one in getattr(body, "body", ())
         )
-
-    def beside_loss(self, function: cst.FunctionDef) -> list[cst.Call]:
-        """The figures that a function reads each time, only to give them back beside a loss that is not read itself."""
-        file = self._file
-        if _MEASURES.search(function.name.value):
-            return []
-        nodes = file.calls.own_nodes(function)
-        returned = [one.value for one in nodes if isinstance(one, cst.Return) and one.value is not None]
-        if not returned or not any(self._is_loss(part) for one in returned for part in _parts(one)):
-            return []
-        calls = [one for one in file.calls.own_calls(function) if self.may_wait(one)]
-        if any(file.steps.sent(one) is not None for one in file.calls.own_calls(function)):
-            return []
-        return [
-            one
-            for one in calls
-            if isinstance(one.func, cst.Attribute)
-            and one.func.attr.value == "item"
-            and not file.context.loops(one)
-            and not self.seldom(one, function)
-            and not self._printed(one)
-            and self.reported(one, returned=True)
-            and self.waits(one)
-            and file.grad.mode(one) == "on"
-        ]
-
-    def _printed(self, node: cst.CSTNode) -> bool:
-        """Whether a statement of its own says a figure aloud, while somebody looks for a mistake."""
-        match self._file.context.statement(node):
-            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=func))]):
-                named = func.attr if isinstance(func, cst.Attribute) else func
-                return not isinstance(named, cst.Name) or named.value not in ("update", "append", "extend", "add")
-        return False
-
-    def _is_loss(self, part: cst.BaseExpression) -> bool:
-        """Whether a part of what is given back is a loss that still has its graph."""
-        if not isinstance(part, cst.Name) or not _LOSSES.search(part.value):
-            return False
-        reaching = self._file.scopes.reaching(part)
-        # A sum that begins at 0.0 is a tensor as soon as a loss is added.
-        summed = any(one.kind == "augment" for one in reaching)
-        cut = any(one.value is not None and _CUT.search(self._file.text_of(one.value)) for one in reaching)
-        return not cut and (summed or not self.on_host(part))
 
     def reported(self, node: cst.CSTNode, depth: int = 0, *, returned: bool = False) -> bool:
         """Whether a figure is only added up, gathered, printed or drawn, here or by the name that it is bound to.
@@ -183,10 +148,34 @@ class Readbacks:
             current, above = above, self._file.parent(above)
         return False
 
+    def unread(self, read: cst.Call) -> bool:
+        """Whether what a read brings to the host is bound to a name that nobody looks at."""
+        file = self._file
+        function = file.context.function(read)
+        match file.context.statement(read):
+            case cst.SimpleStatementLine(
+                body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)], value=value)]
+            ):
+                pass
+            case _:
+                return False
+        chain: cst.CSTNode = read
+        while isinstance(above := file.parent(chain), cst.Attribute | cst.Call) and chain in (
+            above.value if isinstance(above, cst.Attribute) else above.func,
+        ):
+            chain = above
+        # A name with a bar in front, or a clock beside it, says that the wait itself is wanted.
+        if function is None or chain is not value or bound.value.startswith("_"):
+            return False
+        return len(file.tree.named(bound.value, function)) == 1 and not _TIMED.search(file.text_of(function))
 
-def _parts(returned: cst.BaseExpression) -> list[cst.BaseExpression]:
-    """What a function gives back in one tuple or dictionary, beside other things."""
-    match returned:
-        case cst.Tuple(elements=elements) | cst.Dict(elements=elements) if len(elements) > 1:
-            return [one.value for one in elements if isinstance(one, cst.Element | cst.DictElement)]
-    return []
+
+def _asks_for_the_first(test: cst.BaseExpression) -> bool:
+    """Whether a test lets one turn of a loop through, the first: `i == 0`."""
+    match test:
+        case cst.Comparison(
+            left=cst.Name(),
+            comparisons=[cst.ComparisonTarget(operator=cst.Equal(), comparator=cst.Integer(value="0"))],
+        ):
+            return True
+    return False

@@ -48,3 +48,22 @@ def taken(text: str) -> str | None:
 )
 def test_elements(text: str, tensor: str | None) -> None:
     assert taken(text) == tensor
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("xs.append(y)", ["y"]),
+        ("xs += [y, z]", ["y", "z"]),
+        ("xs += y", []),
+        ("xs.extend(y)", []),
+        ("xs = list(y)", []),
+    ],
+)
+def test_what_a_list_gathers(lines: str, expected: list[str]) -> None:
+    file = File(
+        f"import torch\ndef f(y, z):\n    xs, n = [], 0\n    {lines}\n    return torch.tensor(xs)\n", "module.py"
+    )
+    given = next(one for one in file.all(cst.Call) if file.name(one.func) == "torch.tensor").args[0].value
+    assert isinstance(given, cst.Name)
+    assert [file.text_of(one) for one in file.elements.gathered(given)] == expected

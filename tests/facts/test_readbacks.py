@@ -66,3 +66,31 @@ def test_every_so_many_steps() -> None:
     assert file.readbacks.seldom(call, next(file.all(cst.For)))
     file, call = first("for i, x in enumerate(data):\n    print(x.item())\n", "item")
     assert not file.readbacks.seldom(call, next(file.all(cst.For)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("y = x.cpu(); return 1", True),
+        ("y = x.cpu().numpy(); return 1", True),
+        ("y = x.cpu(); return y", False),
+        ("y = x.cpu().numpy()[0]; return 1", False),
+        ("_y = x.cpu(); return 1", False),
+        ("start = time.time(); y = x.cpu(); return time.time() - start", False),
+    ],
+)
+def test_what_nobody_looks_at(lines: str, expected: bool) -> None:
+    body = "\n    ".join(lines.split("; "))
+    file, call = first(f"import time\ndef f(x):\n    {body}\n", "cpu")
+    assert file.readbacks.unread(call) is expected
+
+
+def test_what_lies_in_a_list_may_be_on_the_device() -> None:
+    file, call = first("def f(x):\n    found = [x.sum(), x.max()]\n    return found[0].item()\n", "item")
+    assert file.readbacks.waits(call)
+
+
+def test_what_all_turns_but_the_first_do_is_not_seldom() -> None:
+    code = "for i, x in enumerate(xs):\n    if i == 0:\n        pass\n    else:\n        x.item()\n"
+    file, call = first(code, "item")
+    assert not file.readbacks.seldom(call, file.context.loops(call)[0].node)
