@@ -15,7 +15,7 @@ _MANY = 3
 _METHODS = "item cpu numpy tolist sum any tensor backward manual_backward"
 
 
-@rule(imports="torch", methods=_METHODS, words="for while return", practice="hardware")
+@rule(imports="torch", methods=_METHODS, words="for while return", practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.context.in_test(call):
         return
@@ -61,21 +61,18 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         function = file.context.function(loop)
         dead = function is not None and function.name.value.startswith("_") and not file.calls.passing(function)
         if (file.hot.runs_often(loop) or ".grad" in file.text_of(loop)) and not dead:
-            # Who calls it how often, another file would have to say; an optimizer's own numbers may steer it.
-            sure = file.hot.runs_often(loop) and isinstance(tensor, cst.Call)
-            level = None if sure else "info"
-            yield Smell(call, "the device is waited for once a parameter: stack the figures and read one", level=level)
+            message = "the device is waited for once a parameter: stack the figures and read one"
+            yield Smell(call, message)
         return
     name = file.text_of(tensor)
     if call.func.attr.value == "cpu":
         message = f"`{name}` is copied to the host piece by piece, with a wait for the device each: copy it once"
-        yield Smell(call, message, level="info")
+        yield Smell(call, message)
         return
     yield Smell(
         call,
         f"`{name}` is read one number at a time, with a wait for the device each: `tolist()` reads all at once",
         listed(call, tensor, loop, file),
-        level="info",
     )
 
 
@@ -87,7 +84,7 @@ def listed_anew(call: cst.Call, file: File) -> Iterator[Smell]:
     held = file.elements.gathered(given)
     if held and all(file.elements.on_device(one) for one in held):
         message = f"each tensor in `{given.value}` is read by itself to make one of them: stack them where they are"
-        yield Smell(call, message, level="info")
+        yield Smell(call, message)
 
 
 def gradients(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -138,7 +135,7 @@ def asked(call: cst.Call, file: File) -> Iterator[Smell]:
     """A condition on what is left of a mask, where a division by one at least would do."""
     if file.fallbacks.asked(call):
         message = "the host waits to be told how much a mask leaves, where `torch.where` or a clamped divisor would do"
-        yield Smell(call, message, level="info")
+        yield Smell(call, message)
 
 
 def unread(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -147,7 +144,7 @@ def unread(call: cst.Call, file: File) -> Iterator[Smell]:
     # A tensor that gives an array at once is on the host.
     surely = method == "cpu" or (method != "numpy" and file.values.kind(call.func.value) == "tensor")
     if surely and not file.readbacks.seldom(call):
-        yield Smell(call, "the device is waited for, and nobody looks at what it gives", level="info")
+        yield Smell(call, "the device is waited for, and nobody looks at what it gives")
 
 
 # -- figures of a training step -------------------------------------------------------------------
@@ -176,7 +173,7 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
         found[0],
         f"every step waits for the device {often}, only to report figures or add them up",
         summed(found, loop, file),
-        level="advice" if few else "info",
+        level="advice" if few else None,
     )
 
 
@@ -225,7 +222,7 @@ def by_itself(call: cst.Call, file: File) -> Iterator[Smell]:
     message = (
         f"every step waits for the device {often}: keep the figures as tensors, and read them once where they count"
     )
-    yield Smell(found[0], message, level="info" if len(found) >= _MANY else "advice")
+    yield Smell(found[0], message, level="advice" if len(found) < _MANY else None)
 
 
 def beside(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -238,7 +235,7 @@ def beside(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     often = "once" if len(found) == 1 else f"{len(found)} times"
     message = f"every step waits for the device {often} before it goes backward: give the figures back as tensors"
-    yield Smell(call, message, level="info" if len(found) >= _MANY else "advice")
+    yield Smell(call, message, level="advice" if len(found) < _MANY else None)
 
 
 def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix | None:
