@@ -27,6 +27,8 @@ _KNOWN = frozenset(dir(builtins)) | {
     "WindowsError",
     "__class__",
 }
+#: What gives one number: since torch 0.5 such has no entries.
+_LOSS = re.compile(r"(^|[._])(crit\w*|\w*loss\w*|cross_entropy|nll_loss)$", re.I)
 _PERHAPS = (
     cst.If, cst.IfExp, cst.Try, cst.TryStar, cst.BooleanOperation, cst.Lambda, cst.Match, cst.Annotation, cst.While,
     cst.Assert, cst.Del, cst.Import, cst.ImportFrom, cst.Global, cst.Nonlocal,
@@ -97,6 +99,8 @@ class Broken:
             unbound = self._may_be_unbound(name.value) and file.reads(name) and not file.scopes.definitions(name)
             unbound = unbound and not self._comes_along(name.value)
             yield unbound and not self._is_other(name) and self._surely_runs(name, function, within)
+        for item in file.tree.own_of_type(cst.Subscript, body) if file.mentions(".data[0]") else ():
+            yield self._is_entry_of_number(item) and self._surely_runs(item, function, within)
         for call in file.tree.own_of_type(cst.Call, body):
             yield self._surely_runs(call, function, within) and (self._is_fractional(call) or self._lacks(call))
 
@@ -130,6 +134,26 @@ class Broken:
                 isinstance(arg.value, cst.BinaryOperation) and isinstance(arg.value.operator, cst.Divide)
                 for arg in call.args
             )
+        )
+
+    def _is_entry_of_number(self, item: cst.Subscript) -> bool:
+        """Whether it is `loss.data[0]` of what a criterion has just given: no torch since 0.4 takes it."""
+        file = self._file
+        match item:
+            case cst.Subscript(
+                value=cst.Attribute(value=cst.Name() as read, attr=cst.Name("data")),
+                slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value="0")))],
+            ):
+                bound = file.scopes.reaching(read)
+            case _:
+                return False
+        return len(bound) == 1 and all(
+            one.kind == "assign"
+            and not one.path
+            and isinstance(one.value, cst.Call)
+            and len(one.value.args) > 1
+            and bool(_LOSS.search(file.text_of(one.value.func)))
+            for one in bound
         )
 
     def _is_other(self, name: cst.Name) -> bool:

@@ -65,6 +65,11 @@ def seen(text: str, folder: Path) -> File:
         ("global told\n    print(told)", False),
         ("match rows:\n        case {'a': one, **rest}:\n            print(one, rest)", False),
         ("with open('a') as out:\n        print(out, sep='')", False),
+        # A number that is asked for its first entry.
+        ("for x, y in rows:\n        loss = criterion(x, y)\n        print(loss.data[0])", True),
+        ("for x, y in rows:\n        loss = F.cross_entropy(x, y)\n        total = loss.data[0]", True),
+        ("for x, y in rows:\n        pair = model(x, y)\n        print(pair.data[0])", False),
+        ("loss = criterion(1, 2)\n    if later:\n        loss = rows\n    print(loss.data[0])", False),
         # Arguments.
         ("Net(8, 2)", True),
         ("Net(8, 2, 3, 4, drop=1)", True),
@@ -80,7 +85,8 @@ def seen(text: str, folder: Path) -> File:
     ],
 )
 def test_functions_that_raise(body: str, fails: bool, tmp_path: Path) -> None:
-    head = "from net import WIDTH, Net, bound, load, wrapped\n\nrows = []\nlater = 1\n\ndef local(x):\n    pass\n\n"
+    head = "from net import WIDTH, Net, bound, load, wrapped\nfrom elsewhere import F, criterion, model\n\n"
+    head += "rows = []\nlater = 1\n\ndef local(x):\n    pass\n\n"
     file = seen(f"{head}def f():\n    {body}\n", tmp_path)
     (function,) = (one for one in file.all(cst.FunctionDef) if one.name.value == "f")
     assert file.broken.fails(function) is fails
