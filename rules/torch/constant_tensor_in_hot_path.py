@@ -13,7 +13,11 @@ _OF_DATA = {"tensor", "as_tensor", "from_numpy", "new_tensor"}
 _LEGACY = {"Tensor": "", "FloatTensor": "float32", "LongTensor": "int64", "IntTensor": "int32", "ByteTensor": "uint8"}
 _FACTORIES = {"ones", "zeros", "full", "eye", "arange", "linspace"}
 _TURNS = {"batch", "chunk", "sample", "stream"}
+#: What lists all orders of so many, or all choices of some of them.
+_ORDERS = {f"itertools.{name}" for name in ("permutations", "combinations", "combinations_with_replacement")}
 _DECIDED = {"device", "out", "requires_grad", "pin_memory"}
+# What the tensors of a batch are entries of.
+_BATCH = re.compile(r"(^|_)(batch(ed)?|samples?|inputs?|data|examples?)(_|$)")
 # A branch that is taken for these reasons is taken in every pass.
 _USUAL = re.compile(r"cuda|is_available|training|device|gpu|\.ndim\b|\.dim\(\)", re.I)
 
@@ -22,7 +26,8 @@ _USUAL = re.compile(r"cuda|is_available|training|device|gpu|\.ndim\b|\.dim\(\)",
 def check(made: cst.Call, file: File) -> Iterator[Smell]:
     last = made.func.attr.value if isinstance(made.func, cst.Attribute) else file.text_of(made.func)
     data = given(made, last, file)
-    if data is None and last not in _FACTORIES and not counted(made, last, file):
+    orders = last in _OF_DATA and bool(made.args) and ordered(made.args[0].value, file)
+    if data is None and last not in _FACTORIES and not orders and not counted(made, last, file):
         return
     if last != "new_tensor" and not (file.name(made.func) or "").startswith("torch."):
         return
@@ -32,7 +37,11 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if rare(made, place, file) or kept(steps[-1], file) or file.context.in_test(made):
         return
-    if data is None:
+    if orders:
+        yield Smell(
+            made, "the same orders are listed and copied to the device in every pass, and the host waits for them"
+        )
+    elif data is None:
         yield from computed(made, steps, file)
     elif not has_several(data, file, many=last in ("as_tensor", "from_numpy")):
         message = "one number is copied to the device in every pass, and the host waits for it"
@@ -66,6 +75,19 @@ def counted(made: cst.Call, last: str, file: File) -> bool:
         ):
             return item == target
     return False
+
+
+def ordered(data: cst.BaseExpression, file: File) -> bool:
+    """Whether a list holds all orders or choices of counted numbers: `list(permutations(range(n)))`."""
+    match data:
+        case cst.Call(func=cst.Name("list" | "tuple"), args=[cst.Arg(value=cst.Call() as inner, star="")]):
+            pass
+        case cst.List(elements=[cst.StarredElement(value=cst.Call() as inner)]):
+            pass
+        case _:
+            return False
+    counted_first = inner.args and file.text_of(inner.args[0].value).startswith("range(")
+    return bool(counted_first) and file.name(inner.func) in _ORDERS
 
 
 def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many: bool = False) -> bool:
@@ -144,8 +166,31 @@ def follows_input(place: cst.BaseExpression, function: cst.FunctionDef | None, f
         place = value if isinstance(value, cst.BaseExpression) else place
     match place:
         case cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("device")):
-            given = [one.node for one in file.scopes.reaching(tensor) if one.kind == "parameter"]
-            return len(given) == 1 and file.values.kind(tensor) in (None, "tensor", "output") and tensor.value != "self"
+            pass
+        case cst.Name() as tensor if is_maker(tensor, file):
+            pass
+        case _:
+            return False
+    given = [one.node for one in file.scopes.reaching(tensor) if one.kind == "parameter"]
+    known = file.values.kind(tensor) in (None, "tensor", "output") and tensor.value != "self"
+    return known and (len(given) == 1 or of_batch(tensor, file))
+
+
+def is_maker(place: cst.Name, file: File) -> bool:
+    """Whether a tensor itself makes the new one where it is: `x.new_tensor([1, 2])`."""
+    method = file.parent(place)
+    return isinstance(method, cst.Attribute) and method.attr.value == "new_tensor"
+
+
+def of_batch(tensor: cst.Name, file: File) -> bool:
+    """Whether a tensor is an entry of a batch that a function is given: `batch["image"]`."""
+    reaching = file.scopes.reaching(tensor)
+    match reaching[0].value if len(reaching) == 1 and not reaching[0].path else None:
+        case cst.Subscript(
+            value=cst.Name(value=name) as batch, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]
+        ):
+            kinds = [one.kind for one in file.scopes.reaching(batch)]
+            return kinds == ["parameter"] and _BATCH.search(name) is not None
     return False
 
 

@@ -75,7 +75,9 @@ def dimensions(found: Attention, file: File) -> int | None:
 
 def chosen(product: cst.CSTNode, file: File) -> bool:
     """Whether a fused kernel stands beside this: in the file of a class, or in the same function."""
-    known = [word for word in _KNOWN if file.mentions(word)]
+    # A function of the file's own may be named like the kernel, and be what is written out.
+    own = {one.name.value for one in file.all(cst.FunctionDef)}
+    known = [word for word in _KNOWN if file.mentions(word) and word not in own]
     function = file.context.function(product)
     if not known or function is None or file.calls.enclosing_class(product) is not None:
         return bool(known)

@@ -9,12 +9,14 @@ from smellcheck import File, Fix, Smell, rule
 
 # How many are kept: a small number in the source, or a name that says that they are the few best.
 _FEW = re.compile(
-    r"(^|[._])(top_?k\w*|k|top_?n|n_?best|num_?beams?|beam_?(size|width)|n_?samples?|n_?neighbou?rs)$", re.I
+    r"(^|[._])(top_?k\w*|max_?k|k|top_?n|n_?best|num_?beams?|beam_?(size|width)|n_?samples?|n_?neighbou?rs)$", re.I
 )
 _MANY = 100
 _ORDERS = ("True", "False")
 _PARTS = ("values", "indices")
 _FLAT = {"flatten", "ravel"}
+#: What takes some of the entries: a subscript, or `x.narrow(1, 0, k)`.
+Cut = cst.Subscript | cst.Call
 
 
 @rule(imports="torch", methods="sort argsort", practice="refactoring", level="info")
@@ -50,7 +52,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     yield Smell(call, message, Fix.suggestion("Use `topk`", file.replace(cut, text)) if owner and alone else None)
 
 
-def cuts(call: cst.Call, name: str, file: File) -> list[tuple[str, cst.Subscript]]:
+def cuts(call: cst.Call, name: str, file: File) -> list[tuple[str, Cut]]:
     """What is taken of a sort's values or places, in the same expression or by their names; nothing when all is."""
     match file.parent(call):
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements))]) if name == "sort":
@@ -59,9 +61,18 @@ def cuts(call: cst.Call, name: str, file: File) -> list[tuple[str, cst.Subscript
         case _:
             part, node = which(call, name, file)
             uses = [(part, use) for use in read_of(node, file)] if part is not None else []
-    found = [(part, file.parent(use), use) for part, use in uses]
-    taken = [(part, cut) for part, cut, use in found if isinstance(cut, cst.Subscript) and cut.value is use]
+    taken = [(part, cut) for part, use in uses if (cut := cut_of(use, file)) is not None]
     return taken if len(taken) == len(uses) else []
+
+
+def cut_of(use: cst.CSTNode, file: File) -> Cut | None:
+    """What takes a part of an expression right where it stands."""
+    match above := file.parent(use):
+        case cst.Subscript() if above.value is use:
+            return above
+        case cst.Attribute(attr=cst.Name("narrow")) if isinstance(call := file.parent(above), cst.Call):
+            return call if call.func is above else None
+    return None
 
 
 def read_of(node: cst.CSTNode, file: File) -> list[cst.CSTNode]:
@@ -84,19 +95,31 @@ def which(call: cst.Call, name: str, file: File) -> tuple[str | None, cst.CSTNod
     return None, call
 
 
-def few(cut: cst.Subscript, file: File) -> str | None:
-    """How many of the first entries the last index of a subscript keeps, where it surely is a few."""
+def few(cut: Cut, file: File) -> str | None:
+    """How many of the first entries a narrowing or the last index of a subscript keeps, where it surely is a few."""
+    if isinstance(cut, cst.Call):
+        start, length = file.argument(cut, "start", 1), file.argument(cut, "length", 2)
+        from_first = start is not None and file.text_of(start.value) == "0"
+        return small(length.value, file) if from_first and length is not None else None
     match cut.slice[-1].slice:
         case cst.Slice(lower=None | cst.Integer(), upper=cst.BaseExpression() as upper, step=None):
-            if isinstance(upper, cst.Integer):
-                return upper.value if upper.evaluated_value <= _MANY else None
-            if isinstance(upper, cst.Name | cst.Attribute) and _FEW.search(file.text_of(upper)):
-                return file.text_of(upper)
+            return small(upper, file)
     return None
 
 
-def is_along(cut: cst.Subscript, dim: str, given: cst.BaseExpression, file: File) -> bool:
+def small(count: cst.BaseExpression, file: File) -> str | None:
+    """A count as it is spelled, where it surely is a few."""
+    if isinstance(count, cst.Integer):
+        return count.value if count.evaluated_value <= _MANY else None
+    few_named = isinstance(count, cst.Name | cst.Attribute) and _FEW.search(file.text_of(count))
+    return file.text_of(count) if few_named else None
+
+
+def is_along(cut: Cut, dim: str, given: cst.BaseExpression, file: File) -> bool:
     """Whether entries are kept along the dimension that is sorted, all others whole."""
+    if isinstance(cut, cst.Call):
+        along = file.argument(cut, "dim", 0)
+        return along is not None and file.text_of(along.value) == dim
     before = [element.slice for element in cut.slice[:-1]]
     if len(before) == 1 and isinstance(before[0], cst.Index) and isinstance(before[0].value, cst.Ellipsis):
         return dim == "-1"

@@ -66,6 +66,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     message = f"{named} fills memory of the CPU, and the copy to the device waits for it"
     # What another statement moves, or NumPy makes, takes more than an argument.
     whole = file.context.within(made, moved) and file.name(made.func) not in _FROM_NUMPY
+    # Labels would have to be on the device, too, to be scattered there.
+    whole = whole and not any(isinstance(one, cst.Call) and scatters(one) for one in steps(made, moved, file))
     if not whole or (isinstance(moved.func, cst.Attribute) and goes_along(moved, moved.func, file)):
         yield Smell(made, message)
         return
@@ -169,7 +171,7 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
             return after or file.moves.wherever_used(current), made
         if file.moves.destination(call) is not None or goes_along(call, attribute, file):
             return call, current
-        if not is_cast(call, attribute, file) and not is_fill(call, file):
+        if not (is_cast(call, attribute, file) or is_fill(call, file) or sets_ones(call, file)):
             return None, made
         current = call
 
@@ -187,6 +189,19 @@ def is_fill(call: cst.CSTNode | None, file: File, methods: Collection[str] = fro
     match call:
         case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)), args=args) if method in methods:
             return all(arg.keyword is None and file.constants.literal(arg.value) for arg in args)
+    return False
+
+
+def scatters(call: cst.Call) -> bool:
+    """Whether a call is of `scatter_`."""
+    return isinstance(call.func, cst.Attribute) and call.func.attr.value == "scatter_"
+
+
+def sets_ones(call: cst.Call, file: File) -> bool:
+    """Whether a call writes one number at some places of a new tensor: `x.scatter_(1, labels, 1)`."""
+    match call.args:
+        case [dim, _, value] if scatters(call):
+            return file.constants.literal(dim.value) and file.constants.literal(value.value)
     return False
 
 

@@ -21,7 +21,11 @@ _SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.spe
 _DROPOUT = frozenset({"torch.nn.functional.dropout", "torch.dropout"})
 _CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
 _SHAPED = frozenset({"view", "reshape", "unsqueeze", "squeeze", "contiguous"})
-_DEEPEST = 16
+_DEEPEST = 20
+#: How many steps are enough to tell on which side of a sum or product the scores stand.
+_NEAR = 8
+#: Through how many forks, one behind the other, all ways are followed: each doubles them.
+_FORKS = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Attention:
     equations: tuple[str, str] | None = None
     #: Whether the shape of what lies between is asked for.
     asked: bool = False
-    #: Whether the weights are handed out where an option asks for them.
+    #: Whether the weights are handed out, or masked, where an option asks for it.
     optional: bool = False
 
 
@@ -75,6 +79,12 @@ class _Trail:
     exchanged: bool = False
     #: Whether the softmax runs along the third dimension, which is the last one of three.
     third: bool = False
+    #: The calls of the file's own functions that it is in, outermost first.
+    calls: list[tuple[cst.Call, cst.FunctionDef]] = field(default_factory=list)
+    forks: int = 0
+    depth: int = 0
+    #: Whether the weights are multiplied by a mask that need not be given.
+    spared: bool = False
 
 
 class Attentions:
@@ -107,7 +117,7 @@ class Attentions:
         readers = self._weights.readers(trail.definitions, trail.inner)
         if readers is None:
             return None
-        asked, optional = "shape" in readers or trail.winding, "option" in readers
+        asked, optional = "shape" in readers or trail.winding, "option" in readers or trail.spared
         parts = [one.node for one in trail.definitions]
         parts += [step.node for step in trail.steps if isinstance(step.node, cst.Expr)]
         equations = (first[2], equation) if first[2] is not None and equation is not None else None
@@ -142,10 +152,14 @@ class Attentions:
         """The first product, found back through all that is done to the scores; `None` when anything else is."""
         if depth > _DEEPEST:
             return None
+        trail.depth = depth
         if isinstance(node, cst.Name):
             return self._named(node, trail, depth)
         if trail.softened and self.operands(node) is not None:
             return node
+        returned = self._returned(node, trail) if isinstance(node, cst.Call) else None
+        if returned is not None:
+            return self._back(returned, trail, depth + 1)
         taken = self._call(node, trail) if isinstance(node, cst.Call) else self._arithmetic(node, trail)
         if taken is None:
             return None
@@ -154,20 +168,51 @@ class Attentions:
         trail.softened |= step.kind == "softmax"
         return self._back(inner, trail, depth + 1)
 
+    def _returned(self, call: cst.Call, trail: _Trail) -> cst.BaseExpression | None:
+        """What a function of the file gives, which is gone into: a softmax with its dropout, a mask with its scale."""
+        function = self._file.calls.callee(call)
+        if function is None or function.asynchronous is not None:
+            return None
+        if self._file.calls.class_of(function) is not None and function.decorators:
+            return None
+        handed = [one for one in self._file.calls.own_nodes(function) if isinstance(one, cst.Return | cst.Yield)]
+        if len(handed) != 1 or not isinstance(handed[0], cst.Return) or handed[0].value is None:
+            return None
+        trail.calls.append((call, function))
+        trail.winding = True
+        return handed[0].value
+
+    def _given(self, name: cst.Name, given: Definition, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+        """Back out of a function, to what its call gives for a parameter."""
+        if not trail.calls or given.scope.node is not trail.calls[-1][1]:
+            return None
+        call, function = trail.calls.pop()
+        argument = self._file.calls.argument_of(call, function, given)
+        if not isinstance(argument, cst.BaseExpression):
+            return None
+        trail.definitions.append(given)
+        self._in_place(name, given, trail)
+        return self._back(argument, trail, depth + 1)
+
     def _named(self, name: cst.Name, trail: _Trail, depth: int) -> cst.BaseExpression | None:
         reaching = self._file.scopes.reaching(name)
-        if not reaching or any(one.kind not in ("assign", "augment") or one.path for one in reaching):
+        if not reaching or any(one.kind not in ("assign", "augment", "parameter") or one.path for one in reaching):
             return None
         last = max(reaching, key=lambda one: self._file.tree.order[one.node])
         trail.inner.add(name)
-        if len(reaching) == 2 and self._alternatives(*reaching):
-            return self._both(reaching, trail, depth)
-        trail.definitions.append(last)
-        self._in_place(name, last, trail)
+        if last.kind == "parameter":
+            return self._given(name, last, trail, depth)
         if len(reaching) > 1:
             trail.test = self._condition(last, [one for one in reaching if one is not last])
             if trail.test is None:
-                return None
+                return self._all(reaching, trail, depth)
+        trail.definitions.append(last)
+        self._in_place(name, last, trail)
+        if trail.test is not None and not trail.softened:
+            spared = self._spared(last, trail.test)
+            if spared is not None:
+                trail.test, trail.spared = None, True
+                return self._back(spared, trail, depth + 1)
         if isinstance(last.node, cst.AugAssign):
             return self._augmented(last.node, trail, depth)
         value = last.value
@@ -185,30 +230,48 @@ class Attentions:
             return None
         return self._back(taken[0], trail, depth + 1)
 
-    def _alternatives(self, first: Definition, second: Definition) -> bool:
-        """Whether one of two assignments stands under an `if`, and the other under its `else`."""
-        blocks = [self._file.parent(self._file.context.statement(one.node)) for one in (first, second)]
-        above = [self._file.parent(block) if block is not None else None for block in blocks]
-        for one, other in (above, above[::-1]):
-            if isinstance(one, cst.If) and isinstance(other, cst.Else) and one.orelse is other:
-                return True
-        return False
+    def _spared(self, last: Definition, test: cst.BaseExpression) -> cst.BaseExpression | None:
+        """The weights without a mask that they are multiplied by if it is given, which by default it is not."""
+        match test:
+            case cst.Comparison(
+                left=cst.Name() as mask, comparisons=[cst.ComparisonTarget(cst.IsNot(), cst.Name("None"))]
+            ):
+                given = self._file.scopes.reaching(mask)
+            case _:
+                return None
+        if [one.kind for one in given] != ["parameter"] or not (
+            isinstance(given[0].value, cst.Name) and given[0].value.value == "None"
+        ):
+            return None
+        match last.node, last.value:
+            case cst.AugAssign(target=cst.Name() as weights, operator=cst.MultiplyAssign(), value=factor), _:
+                pass
+            case _, cst.BinaryOperation(left=cst.Name() as weights, operator=cst.Multiply(), right=factor):
+                pass
+            case _:
+                return None
+        return weights if isinstance(factor, cst.Name) and factor.value == mask.value else None
 
-    def _both(self, reaching: Sequence[Definition], trail: _Trail, depth: int) -> cst.BaseExpression | None:
-        """The one product that two branches lead back to."""
-        aside = replace(trail, steps=[], definitions=[], inner=set())
+    def _all(self, reaching: Sequence[Definition], trail: _Trail, depth: int) -> cst.BaseExpression | None:
+        """The one product that all definitions lead back to, whichever branch is taken."""
+        if trail.forks >= _FORKS:
+            return None
+        trail.forks += 1
+        ways = [replace(trail, steps=[], definitions=[], inner=set(), calls=[*trail.calls]) for _ in reaching[1:]]
         products = []
-        for one, way in zip(reaching, (aside, trail), strict=True):
-            if not isinstance(one.value, cst.BaseExpression):
+        for one, way in zip(reaching, (*ways, trail), strict=True):
+            if not isinstance(one.value, cst.BaseExpression) or isinstance(one.node, cst.AugAssign):
                 return None
             way.definitions.append(one)
             products.append(self._back(one.value, way, depth + 1))
-        if products[0] is not products[1] or not aside.softened or not trail.softened:
+        if any(one is not products[0] for one in products) or not all(way.softened for way in (*ways, trail)):
             return None
-        trail.inner |= aside.inner
-        trail.definitions += [one for one in aside.definitions if one not in trail.definitions]
+        for way in ways:
+            trail.inner |= way.inner
+            trail.definitions += [one for one in way.definitions if one not in trail.definitions]
+            trail.spared |= way.spared
         trail.winding = True
-        return products[1]
+        return products[0]
 
     def _augmented(self, node: cst.AugAssign, trail: _Trail, depth: int) -> cst.BaseExpression | None:
         kind: Literal["times", "over", "add"]
@@ -226,7 +289,11 @@ class Attentions:
         return self._back(node.target, trail, depth + 1)
 
     def _condition(self, last: Definition, others: list[Definition]) -> cst.BaseExpression | None:
-        """Under what condition alone a definition is reached, where the others stand before it and outside."""
+        """Under what condition alone a definition is reached, where it goes on from the others, which stand before."""
+        if isinstance(last.value, cst.BaseExpression) and not isinstance(last.node, cst.AugAssign):
+            read = [one for one in self._file.names_in(last.value) if one.value == last.name]
+            if any(set(self._file.scopes.reaching(one)) != set(others) for one in read):
+                return None
         block = self._file.parent(self._file.context.statement(last.node))
         above = self._file.parent(block) if block is not None else None
         if not isinstance(above, cst.If) or above.body is not block or above.orelse is not None:
@@ -314,16 +381,18 @@ class Attentions:
         match node.operator:
             case cst.Divide():
                 return left, AttentionStep("over", node, right, test=trail.test)
-            case cst.Multiply() if self._leads(left):
+            case cst.Multiply() if self._leads(left, trail):
                 return left, AttentionStep("times", node, right, test=trail.test)
             case cst.Multiply():
                 return right, AttentionStep("times", node, left, test=trail.test)
-            case cst.Add() if self._leads(left):
+            case cst.Add() if self._leads(left, trail):
                 return left, AttentionStep("add", node, right, test=trail.test)
             case cst.Add():
                 return right, AttentionStep("add", node, left, test=trail.test)
         return None
 
-    def _leads(self, node: cst.BaseExpression) -> bool:
+    def _leads(self, node: cst.BaseExpression, trail: _Trail) -> bool:
         """Whether the scores come from this side: it is a product, or leads back to one."""
-        return self._back(node, _Trail(softened=True), 8) is not None
+        ahead = _Trail(softened=True, calls=[*trail.calls], forks=trail.forks)
+        # What is looked for from here is never further than where it was looked for from: loops come to an end.
+        return self._back(node, ahead, max(_DEEPEST - _NEAR, trail.depth + 1)) is not None

@@ -51,18 +51,16 @@ class Moves:
                 return None
         if not isinstance(block, cst.IndentedBlock | cst.Module):
             return None
-        after = block.body[block.body.index(statement) + 1 :][:1]
-        match list(after):
-            case [cst.If(test=test, body=cst.IndentedBlock(body=[only]), orelse=None)] if _GPU.search(
-                self._file.text_of(test)
+        after: list[cst.CSTNode] = list(block.body[block.body.index(statement) + 1 :][:1])
+        match after:
+            case [cst.If(test=test, body=body, orelse=None)] if _GPU.search(self._file.text_of(test)):
+                after = list(body.body)
+        if len(after) == 1 and isinstance(after[0], cst.SimpleStatementLine):
+            after = list(after[0].body)
+        match after:
+            case [cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=to))], value=cst.Call() as moved)] if (
+                to == name and self.destination(moved) is not None
             ):
-                after = [only]
-        match list(after):
-            case [
-                cst.SimpleStatementLine(
-                    body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=to))], value=cst.Call() as moved)]
-                )
-            ] if to == name and self.destination(moved) is not None:
                 receiver = moved.func.value if isinstance(moved.func, cst.Attribute) else None
                 return moved if isinstance(receiver, cst.Name) and receiver.value == name else None
         return None

@@ -122,7 +122,7 @@ class Ranks:
                 elements = given[0].elements
                 return None if any(isinstance(one, cst.StarredElement) for one in elements) else len(elements)
             # One argument alone may be a whole shape under a name.
-            return len(given) if len(given) > 1 else None
+            return len(given) if len(given) > 1 else self._spelled(given[0])
         rank = self.of(tensor, depth)
         if method == "unsqueeze":
             return None if rank is None else rank + 1
@@ -133,6 +133,16 @@ class Ranks:
         if method == "matmul" and given:
             return max(rank or 0, self.of(given[0], depth) or 0) or None
         return rank if method in _KEEP else None
+
+    def _spelled(self, shape: cst.BaseExpression) -> int | None:
+        """How many sizes a name stands for."""
+        reaching = self._file.scopes.reaching(shape) if isinstance(shape, cst.Name) else ()
+        counts = set()
+        for one in reaching:
+            elements = one.value.elements if isinstance(one.value, cst.Tuple | cst.List) and not one.path else ()
+            starred = any(isinstance(each, cst.StarredElement) for each in elements)
+            counts.add(len(elements) if one.kind == "assign" and elements and not starred else None)
+        return counts.pop() if len(counts) == 1 else None
 
     def _pattern(self, call: cst.Call) -> int | None:
         """The dimensions behind the arrow of a pattern."""

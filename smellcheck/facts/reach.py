@@ -228,7 +228,11 @@ class Reach:
         for parts in taken:
             end = len(parts) - parts[::-1].index(stem)
             home = project.module(".".join(parts[:end]), importer)
-            if parts[end : end + 1] in ([], ["*"], [name]) and home in (project.path, None):
+            if home not in (project.path, None):
+                continue
+            # Whoever uses what a star brought has to name it.
+            after = parts[end : end + 1]
+            if after in ([], [name]) or (after == ["*"] and self._named_elsewhere(name, at_top=True)):
                 return True
         # What no statement at the top says is imported further in.
         return not taken

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: What may be asked of the scores beside computing with them.
 _SHAPES = frozenset({"size", "shape", "dtype", "device", "dim", "ndim"})
+#: Methods that make something else like what they are given.
+_LIKE = frozenset({"expand_as", "view_as", "reshape_as", "type_as"})
 #: What the options that ask for weights are named.
 _OPTION = re.compile(
     r"(^|_)(att(n|ention)?s?|weights?|prob(abilitie)?s?|scores?|vis\w*|maps?)(_|$)"
@@ -39,13 +41,16 @@ class Weights:
                 return self._file.uses(target)
             case cst.AugAssign(target=cst.Name() as target) | cst.AnnAssign(target=cst.Name() as target):
                 return self._file.uses(target)
+            case cst.Param(name=cst.Name(value=name)):
+                read = self._file.tree.named(name, bound.scope.node)
+                return [one for one in read if self._file.reads(one) and bound in self._file.scopes.seen(one)]
         return []
 
     def readers(self, definitions: Iterable[Definition], inner: set[cst.CSTNode]) -> set[Reader] | None:
         """Who reads what these bind, beside the attention's own `inner` uses; `None` when it is surely wanted."""
         readers = set[Reader]()
         for bound in definitions:
-            if not isinstance(bound.node, cst.Assign | cst.AugAssign) or (
+            if not isinstance(bound.node, cst.Assign | cst.AugAssign | cst.Param) or (
                 isinstance(bound.node, cst.Assign) and len(bound.node.targets) != 1
             ):
                 return None
@@ -59,12 +64,29 @@ class Weights:
         return readers
 
     def _reader(self, use: cst.Name, bound: Definition) -> Reader | None:
-        above = self._file.parent(use)
-        if isinstance(above, cst.Attribute) and above.attr.value in _SHAPES:
+        if self._lends(use):
             return "shape"
         if self._on_demand(use, bound):
             return "option"
         return "nobody" if self._thrown_away(use) else None
+
+    def _lends(self, use: cst.Name) -> bool:
+        """Whether the scores are asked for nothing but their shape or type."""
+        match above := self._file.parent(use):
+            case cst.Attribute(attr=cst.Name(value=asked)):
+                call = self._file.parent(above)
+                return asked in _SHAPES or (asked == "type" and isinstance(call, cst.Call) and not call.args)
+            case cst.Arg(keyword=None):
+                call = self._file.parent(above)
+                made = self._file.name(call.func) if isinstance(call, cst.Call) else None
+                if made is not None and re.fullmatch(r"torch\.\w+_like", made):
+                    return True
+                return (
+                    isinstance(call, cst.Call)
+                    and isinstance(call.func, cst.Attribute)
+                    and call.func.attr.value in _LIKE
+                )
+        return False
 
     def _on_demand(self, use: cst.Name, bound: Definition) -> bool:
         """Whether weights are read where an option asks for them, and the attention itself runs without it."""
@@ -79,10 +101,22 @@ class Weights:
     def _is_option(self, test: cst.BaseExpression) -> bool:
         match test:
             case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
-                return _OPTION.search(name) is not None
+                return _OPTION.search(name) is not None and not self._switched_on(test)
             case cst.BooleanOperation(left=left, operator=cst.And(), right=right):
-                return self._is_option(left) or self._is_option(right)
+                either = self._is_option(left) or self._is_option(right)
+                return either and not self._switched_on(left) and not self._switched_on(right)
         return False
+
+    def _switched_on(self, test: cst.BaseExpression) -> bool:
+        """Whether an attribute that its class sets to false alone is named in other files: for what, but to set it?"""
+        file, owner = self._file, self._file.calls.enclosing_class(test)
+        if not isinstance(test, cst.Attribute) or owner is None or file.project is None:
+            return False
+        values = file.values.attribute_values(owner, test.attr.value)
+        if not values or not all(isinstance(one, cst.Name) and one.value == "False" for one in values):
+            return False
+        named = file.project.mentioning(test.attr.value)
+        return named is not None and any(path != file.project.path for path in named)
 
     def _thrown_away(self, use: cst.Name) -> bool:
         """Whether the weights are given back beside the result, and every caller lets them lie."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import libcst as cst
 import pytest
 
 from smellcheck.facts.attention import Attention
 from smellcheck.file import File
+from smellcheck.project import Project
 
 IMPORTS = "import math\nimport torch\nimport torch.nn.functional as F\nfrom einops import rearrange\n"
 
@@ -58,6 +61,33 @@ def steps(*lines: str) -> list[str] | None:
             ["softmax"],
         ),
         (("s = q @ k.mT", "if a:", "    s = s.softmax(-1)", "else:", "    s = s.sigmoid()", "return s @ v"), None),
+        # Branches that add to the same scores, and some that do not.
+        (
+            (
+                "s = q @ k.mT", "if bias == 1:", "    s = s + q", "elif bias == 2:", "    s = s + q + k", "s = s * 0.5",
+                "return s.softmax(-1) @ v",
+            ),
+            ["times", "softmax"],
+        ),
+        (
+            (
+                "s = q @ k.mT", "if bias == 1:", "    s = s + q", "elif bias == 2:", "    s = q", "s = s * 0.5",
+                "return s.softmax(-1) @ v",
+            ),
+            None,
+        ),
+        (("s = q @ k.mT", "for _ in range(bias):", "    s = s * s", "return s.softmax(-1) @ v"), None),
+        # A mask of the weights that need not be given.
+        (
+            ("p = (q @ k.mT).softmax(-1)", "if mask is not None:", "    p = p * mask", "return p @ v"),
+            ["softmax"],
+        ),
+        (("p = (q @ k.mT).softmax(-1)", "if mask is not None:", "    p = p * q", "return p @ v"), None),
+        (("p = (q @ k.mT).softmax(-1)", "if q is not None:", "    p = p * q", "return p @ v"), None),
+        # Scores that lend others their shape and type.
+        (("s = q @ k.mT", "t = s.type()", "m = mask.expand_as(s)", "return s.softmax(-1) @ v"), ["softmax"]),
+        (("s = q @ k.mT", "t = torch.ones_like(s)", "return s.softmax(-1) @ v"), ["softmax"]),
+        (("s = q @ k.mT", "t = torch.exp(s)", "return s.softmax(-1) @ v"), None),
         # Read elsewhere, or something else is done.
         (("p = (q @ k.mT).softmax(-1)", "print(p)", "return p @ v"), None),
         (("s = q @ k.mT", "s[0] = 0", "return s.softmax(-1) @ v"), None),
@@ -95,6 +125,56 @@ def test_a_shape_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("softmax", "expected"),
+    [
+        ("def softmax(s, m):\n    return F.dropout(s.softmax(-1), 0.1)\n", ["softmax", "dropout"]),
+        ("def softmax(s, m):\n    s = s + m\n    return s.softmax(-1)\n", ["add", "softmax"]),
+        ("def softmax(s, m):\n    return (m + s).softmax(-1)\n", ["add", "softmax"]),
+        ("def softmax(s, m):\n    if m is None:\n        return s\n    return s.softmax(-1)\n", None),
+        ("def softmax(s, m):\n    print(s)\n    return s.softmax(-1)\n", None),
+        ("def softmax(s, m):\n    return s.softmax(-1) * s\n", None),
+        ("def softmax(m, s):\n    return s.softmax(-1)\n", None),
+        ("def softmax(s, m):\n    yield s.softmax(-1)\n", None),
+        ("async def softmax(s, m):\n    return s.softmax(-1)\n", None),
+        ("def softmax(s, m):\n    return softmax(s, m)\n", None),
+    ],
+)
+def test_what_a_function_of_the_file_does(softmax: str, expected: list[str] | None) -> None:
+    code = f"{IMPORTS}{softmax}def f(q, k, v, m):\n    return softmax(q @ k.mT, m) @ v\n"
+    file = File(code, "module.py")
+    last = list(file.all(cst.Return))[-1].value
+    assert last is not None
+    found = file.attentions.of(last)
+    assert (None if found is None else [step.kind for step in found.steps]) == expected
+
+
+SWITCHED = """
+class A:
+    def __init__(self):
+        self.keep_map = False
+
+    def forward(self, q, k, v):
+        p = (q @ k.mT).softmax(-1)
+        if self.keep_map:
+            self.map = p
+        return p @ v
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [("", True), ("net.a.keep_map = True\n", False), ("# keep_map\n", True)],
+)
+def test_a_switch_that_another_file_may_turn(other: str, expected: bool, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(other)
+    path = tmp_path / "net.py"
+    path.write_text(IMPORTS + SWITCHED)
+    file = File(path.read_text(), str(path), project=Project().view(path))
+    returned = list(file.all(cst.Return))[-1].value
+    assert returned is not None and (file.attentions.of(returned) is not None) is expected
+
+
+@pytest.mark.parametrize(
     ("expression", "expected"),
     [
         ("x.view(a, b, c, d).transpose(1, 2)", 4),
@@ -105,6 +185,7 @@ def test_a_shape_that_is_asked_for() -> None:
         ("torch.einsum('b i d, b j d -> b i j', x, x)", 3),
         ("x.view(*shape)", None),
         ("x.view(shape)", None),
+        ("x.view(sizes)", 3),
         ("x.permute(0, 2, 1).unsqueeze(1) * scale", 4),
         ("x.permute(0, 2, 1)[index]", None),
         ("split(x)", 4),
@@ -113,6 +194,9 @@ def test_a_shape_that_is_asked_for() -> None:
 )
 def test_how_many_dimensions(expression: str, expected: int | None) -> None:
     split = "def split(x):\n    return x.permute(0, 2, 1, 3)\n"
-    file = File(f"{IMPORTS}{split}def f(x, shape, index, a, b, c, d):\n    return {expression}\n", "module.py")
+    file = File(
+        f"{IMPORTS}{split}def f(x, shape, index, a, b, c, d):\n    sizes = (a, -1, c)\n    return {expression}\n",
+        "module.py",
+    )
     returned = list(file.all(cst.Return))[-1].value
     assert returned is not None and file.ranks.of(returned) == expected
