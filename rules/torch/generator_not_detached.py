@@ -93,7 +93,9 @@ def kept_graph(call: cst.Call, file: File) -> bool:
 
 def keeps(backward: cst.Call) -> bool:
     """Whether a backward pass keeps the graph that it goes through, or makes one of its own."""
-    return any(arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in backward.args)
+    return any(
+        arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in backward.args
+    )
 
 
 def done_before(other: cst.Call, call: cst.Call, file: File) -> bool:
@@ -103,7 +105,9 @@ def done_before(other: cst.Call, call: cst.Call, file: File) -> bool:
     if block is not file.parent(last) or not isinstance(block, cst.IndentedBlock) or not file.before(first, last):
         return False
     between = [one for one in block.body if file.before(first, one) and file.before(one, last)]
-    return any(file.steps.stepping(node) is not None for one in between for node in file.tree.own_of_type(cst.Call, one))
+    return any(
+        file.steps.stepping(node) is not None for one in between for node in file.tree.own_of_type(cst.Call, one)
+    )
 
 
 def next_stepped(call: cst.Call, file: File) -> frozenset[object] | None:
