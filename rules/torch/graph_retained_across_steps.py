@@ -13,6 +13,12 @@ _HARMLESS = re.compile(
     r"|time|strftime|now|save\w*|clip_grad_\w+|parameters|set_\w+|get_\w*lr|append|extend|size|numel|state_dict|mean|sum"
     r"|detach|cpu|numpy|tolist|keys|items|values|get|empty_cache|argmax|eq|max|min|flush|close|range|enumerate|isnan)$"
 )
+#: What is called on a tensor, and not on a module or by the name of a function.
+_OF_TENSORS = {
+    "abs", "chunk", "clone", "exp", "flatten", "float", "log", "mean", "norm", "permute", "pow", "prod", "relu",
+    "reshape", "sigmoid", "softmax", "split", "sqrt", "square", "squeeze", "std", "sum", "tanh", "to", "transpose",
+    "unsqueeze", "var", "view",
+}  # fmt: skip
 _PLAIN = ("module", "loss", "optimizer", "number", "string", "bool", "none", "device", "dtype", "class", "function")
 
 
@@ -111,7 +117,7 @@ def kept_at_last(call: cst.Call, file: File) -> cst.Arg | None:
     if not all(is_harmless(one, file) for one in after):
         return None
     inside = [part for part in file.steps.sources(lost) if file.context.within(part, loop.body)]
-    return keeps if all(is_of_round(part, loop, file) for part in inside) else None
+    return keeps if all(is_of_round(part, lost, loop, file) for part in inside) else None
 
 
 def is_kept(arg: cst.Arg) -> bool:
@@ -130,14 +136,15 @@ def is_harmless(call: cst.Call, file: File) -> bool:
     return False
 
 
-def is_of_round(part: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
+def is_of_round(part: cst.CSTNode, lost: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
     """Whether what a loss is computed from is made in this very round, or has no graph."""
     if not isinstance(part, cst.Name) or not file.reads(part):
         return True
-    whole: cst.CSTNode = part
-    while isinstance(above := file.parent(whole), cst.Attribute | cst.Subscript) and above.value is whole:
-        whole = above
-    if isinstance(above, cst.Call) and above.func is whole and file.values.kind(part) not in ("tensor", "output"):
+    whole, above = part, file.parent(part)
+    while whole is not lost and isinstance(above, cst.Attribute | cst.Subscript) and above.value is whole:
+        whole, above = above, file.parent(above)
+    called = whole.attr.value if isinstance(whole, cst.Attribute) else ""
+    if whole is not lost and isinstance(above, cst.Call) and above.func is whole and called not in _OF_TENSORS:
         return True
     if part.value == "self":
         return file.values.kind(whole) in _PLAIN
@@ -148,7 +155,10 @@ def is_of_round(part: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
 
 def is_made_in(bound: object, loop: cst.CSTNode, part: cst.Name, file: File) -> bool:
     """Whether a name is bound by the loop, or in its body before it is read."""
-    return bound.node is loop or (file.context.within(bound.node, loop.body) and not file.before(part, bound.node))
+    if bound.node is loop:
+        return True
+    inner = bound.kind == "for" or not file.before(part, bound.node)
+    return inner and file.context.within(bound.node, loop.body)
 
 
 def is_plain(bound: object) -> bool:
