@@ -15,6 +15,7 @@ _VARIABLES = {
 _ANOMALY = ("torch.autograd.set_detect_anomaly", "torch.autograd.detect_anomaly")
 _WASTE = "every operation keeps its traceback and every gradient is searched for NaN"
 _STEPS = {"backward", "step"}
+_DERIVATIVES = re.compile(r"^torch\.autograd\.(grad|functional\.\w+)$")
 _TRAINERS = re.compile(r"^(pytorch_lightning|lightning(\.pytorch)?)\.Trainer$")
 _LIGHTNING = re.compile(r"^\s*(from|import) (pytorch_lightning|lightning)\b", re.M)
 _ON = re.compile(r"""^['"](1|true|on)['"]$""", re.I)
@@ -35,8 +36,12 @@ def check(node: cst.Call | cst.Assign, file: File) -> Iterator[Smell]:
         # Lightning sets the mode of a training itself, by an argument of its trainer.
         if file.matches(_LIGHTNING) and name.endswith("set_detect_anomaly"):
             return
-        if not switched_off(node, file) and not wanted(node, file) and whole(node, name, file):
+        if switched_off(node, file) or wanted(node, file):
+            return
+        if whole(node, name, file):
             yield Smell(node, _WASTE, drop(node, file), level=level(file))
+        elif differentiates(node, file) and (file.hot.runs_often(node) or handed_on(node, file)):
+            yield Smell(node, _WASTE, level="info")
     elif name is not None and _TRAINERS.match(name):
         asked = file.argument(node, "detect_anomaly")
         if asked is not None and file.text_of(asked.value) == "True" and not wanted(node, file):
@@ -91,6 +96,7 @@ def wanted(node: cst.CSTNode, file: File) -> bool:
         or (function is not None and bool(_HUNTING.search(function.name.value)))
         or any(
             isinstance(above, cst.If | cst.IfExp | cst.ExceptHandler | cst.BooleanOperation)
+            and not joins_guards(above, file)
             for _, above in file.context.ancestors(node)
         )
     )
@@ -108,6 +114,37 @@ def whole(call: cst.Call, name: str, file: File) -> bool:
         isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _STEPS
         for node in file.calls.own_nodes(block)
     )
+
+
+def differentiates(call: cst.Call, file: File) -> bool:
+    """Whether it is on for a block that takes derivatives, alone or joined to another guard."""
+    above = file.parent(call)
+    if above is not None and joins_guards(above, file):
+        above = file.parent(above)
+    if not isinstance(above, cst.WithItem):
+        return False
+    return any(
+        _DERIVATIVES.match(file.name(node.func) or "")
+        or (isinstance(node.func, cst.Attribute) and node.func.attr.value in _STEPS)
+        for node in file.tree.own_of_type(cst.Call, file.parent(above))
+    )
+
+
+def handed_on(call: cst.Call, file: File) -> bool:
+    """Whether it stands in a function within another that is given to somebody, a solver say, to be called again."""
+    function = file.context.function(call)
+    home = file.context.function(function) if function is not None else None
+    if function is None or home is None:
+        return False
+    return any(isinstance(file.parent(use), cst.Arg) for use in file.tree.named(function.name.value, home))
+
+
+def joins_guards(node: cst.CSTNode, file: File) -> bool:
+    """Whether it is the `a() and b()` of a `with`: a guard is true, so both are made, and the second is entered."""
+    match node:
+        case cst.BooleanOperation(left=cst.Call(), operator=cst.And(), right=cst.Call()):
+            return isinstance(file.parent(node), cst.WithItem)
+    return False
 
 
 def turned_back(call: cst.Call, file: File) -> bool:

@@ -37,9 +37,14 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     critic, _, maker = min(found, key=lambda one: file.tree.order[one[0]])
     whole = file.text_of(maker.func)
+    message = f"this step updates `{file.text_of(critic.func)}` alone, and gradients run through `{whole}` for nothing"
+    if any(keeps(other) for other in file.calls.own_calls(file.steps.home(call)) if file.steps.sent(other) is not None):
+        # The generator's loss went through the same forward of the critic: that one may not be cut.
+        yield Smell(critic, message, level="info")
+        return
     yield Smell(
         critic,
-        f"this step updates `{file.text_of(critic.func)}` alone, and gradients run through `{whole}` for nothing",
+        message,
         fix([made for _, made, _ in found], [maker for _, _, maker in found], parts, "likely" in orders, whole, file),
     )
 
@@ -78,11 +83,30 @@ def computed_with(name: cst.Name, file: File) -> bool:
 
 
 def kept_graph(call: cst.Call, file: File) -> bool:
-    """Whether a backward pass of the function keeps its graph: then the generator's own loss may go through it too."""
+    """Whether a backward pass of the function keeps its graph for one that comes after this one: the generator's own.
+
+    Kept by the generator's own, which has been stepped since, it is kept for this one alone.
+    """
+    others = [other for other in file.calls.own_calls(file.steps.home(call)) if file.steps.sent(other) is not None]
+    return keeps(call) or any(keeps(other) and not done_before(other, call, file) for other in others)
+
+
+def keeps(backward: cst.Call) -> bool:
+    """Whether a backward pass keeps the graph that it goes through, or makes one of its own."""
     return any(
-        file.steps.sent(other) is not None
-        and any(arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in other.args)
-        for other in file.calls.own_calls(file.steps.home(call))
+        arg.keyword is not None and arg.keyword.value in ("retain_graph", "create_graph") for arg in backward.args
+    )
+
+
+def done_before(other: cst.Call, call: cst.Call, file: File) -> bool:
+    """Whether an optimizer steps between one backward pass and a later one of the same block."""
+    first, last = file.context.statement(other), file.context.statement(call)
+    block = file.parent(first)
+    if block is not file.parent(last) or not isinstance(block, cst.IndentedBlock) or not file.before(first, last):
+        return False
+    between = [one for one in block.body if file.before(first, one) and file.before(one, last)]
+    return any(
+        file.steps.stepping(node) is not None for one in between for node in file.tree.own_of_type(cst.Call, one)
     )
 
 

@@ -1,14 +1,33 @@
-"""A running total or a list of losses keeps the graph of every step alive."""
+"""A running total or a list of losses keeps the graph of every step alive, or its last backward pass does."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
 
 from smellcheck import File, Fix, Smell, rule
 
+#: What may come after the last backward pass of a step, and surely goes through no graph.
+_HARMLESS = re.compile(
+    r"^(step|zero_grad|update\w*|add_\w+|log\w*|info|debug|warning|print|write\w*|format|join|item|len|int|float|str|round"
+    r"|time|strftime|now|save\w*|clip_grad_\w+|parameters|set_\w+|get_\w*lr|append|extend|size|numel|state_dict|mean|sum"
+    r"|detach|cpu|numpy|tolist|keys|items|values|get|empty_cache|argmax|eq|max|min|flush|close|range|enumerate|isnan)$"
+)
+#: What is called on a tensor, and not on a module or by the name of a function.
+_OF_TENSORS = {
+    "abs", "chunk", "clone", "exp", "flatten", "float", "log", "mean", "norm", "permute", "pow", "prod", "relu",
+    "reshape", "sigmoid", "softmax", "split", "sqrt", "square", "squeeze", "std", "sum", "tanh", "to", "transpose",
+    "unsqueeze", "var", "view",
+}  # fmt: skip
+_PLAIN = ("module", "loss", "optimizer", "number", "string", "bool", "none", "device", "dtype", "class", "function")
+
 
 @rule(imports="torch", words="backward", practice="refactoring", level="info")
 def check(store: cst.AugAssign | cst.Call, file: File) -> Iterator[Smell]:
+    if isinstance(store, cst.Call) and (keeps := kept_at_last(store, file)) is not None:
+        message = "the graph is kept, with its activations, and no other backward pass goes through it"
+        yield Smell(store, message, Fix.unsafe("Free the graph", file.remove_argument(store, keeps)))
+        return
     kept, value = stored(store)
     if kept is None or value is None or not file.context.loops(store):
         return
@@ -79,3 +98,77 @@ def sent_in(loop: cst.CSTNode, loss: cst.Name, file: File) -> bool:
             for name in file.calls.own_nodes(sent)
         )
     return found and bool(wanted)
+
+
+def kept_at_last(call: cst.Call, file: File) -> cst.Arg | None:
+    """The `retain_graph=True` of the last backward pass through what a round of a loop has computed from its batch."""
+    lost, keeps = file.steps.sent(call), next((arg for arg in call.args if is_kept(arg)), None)
+    loops = file.context.loops(call)
+    if lost is None or keeps is None or not loops or file.context.in_test(call):
+        return None
+    loop = loops[0].node
+    if not isinstance(loop, cst.For | cst.While):
+        return None
+    # What a round has kept, a loss after the loop may be summed from.
+    others = [one for one in file.calls.own_calls(file.steps.home(call)) if not file.context.within(one, loop.body)]
+    if any(file.steps.sent(one) is not None for one in others):
+        return None
+    after = [one for one in file.tree.own_of_type(cst.Call, loop.body) if file.before(call, one)]
+    if not all(is_harmless(one, file) for one in after):
+        return None
+    inside = [part for part in file.steps.sources(lost) if file.context.within(part, loop.body)]
+    return keeps if all(is_of_round(part, lost, loop, file) for part in inside) else None
+
+
+def is_kept(arg: cst.Arg) -> bool:
+    """Whether an argument is `retain_graph=True`."""
+    match arg:
+        case cst.Arg(keyword=cst.Name("retain_graph"), value=cst.Name("True")):
+            return True
+    return False
+
+
+def is_harmless(call: cst.Call, file: File) -> bool:
+    """Whether a call surely goes through no graph: a step, a report, a number that is read."""
+    match call.func:
+        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+            return bool(_HARMLESS.match(name)) and not (name == "step" and call.args and file.calls.callee(call))
+    return False
+
+
+def is_of_round(part: cst.CSTNode, lost: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
+    """Whether what a loss is computed from is made in this very round, or has no graph."""
+    if not isinstance(part, cst.Name) or not file.reads(part):
+        return True
+    whole, above = part, file.parent(part)
+    while whole is not lost and isinstance(above, cst.Attribute | cst.Subscript) and above.value is whole:
+        whole, above = above, file.parent(above)
+    called = whole.attr.value if isinstance(whole, cst.Attribute) else ""
+    if whole is not lost and isinstance(above, cst.Call) and above.func is whole and called not in _OF_TENSORS:
+        return True
+    if part.value == "self":
+        return file.values.kind(whole) in _PLAIN
+    if (isinstance(above, cst.IfExp) and above.test is whole) or file.values.kind(whole) in _PLAIN:
+        return True
+    return all(is_made_in(one, loop, part, file) or is_plain(one) for one in file.scopes.reaching(part))
+
+
+def is_made_in(bound: object, loop: cst.CSTNode, part: cst.Name, file: File) -> bool:
+    """Whether a name is bound by the loop, or in its body before it is read."""
+    if bound.node is loop:
+        return True
+    inner = bound.kind == "for" or not file.before(part, bound.node)
+    return inner and file.context.within(bound.node, loop.body)
+
+
+def is_plain(bound: object) -> bool:
+    """Whether a name is bound before the loop to what is no result of a computation."""
+    if bound.kind in ("import", "function", "class"):
+        return True
+    if bound.kind == "parameter":
+        return "device" in bound.name
+    value = bound.value
+    match value:
+        case cst.Call(func=cst.Attribute(attr=cst.Name("get"))):
+            return True
+    return bound.kind == "assign" and value is not None and not isinstance(value, cst.Call | cst.Name)

@@ -15,10 +15,11 @@ _NO_SETTINGS = ("{}", "dict()")
 
 @rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    loop = source(call, file)
-    if loop is None or file.context.in_test(call):
+    batch = source(call, file)
+    if batch is None or file.context.in_test(call):
         return
-    calls = [one for one in file.tree.own_of_type(cst.Call, loop.body) if source(one, file) is loop]
+    home = batch.body if isinstance(batch, cst.For) else file.parent(file.context.statement(call))
+    calls = [one for one in file.tree.own_of_type(cst.Call, home or file.module) if source(one, file) is batch]
     if calls[0] is not call:
         return
     yield Smell(
@@ -28,8 +29,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     )
 
 
-def source(call: cst.Call, file: File) -> cst.For | None:
-    """The loop over pinned batches of which a call moves a part to a device, and waits for it."""
+def source(call: cst.Call, file: File) -> cst.CSTNode | None:
+    """What gives the pinned batch of which a call moves a part to a device, and waits for it: a loop, or `next`."""
     device = file.moves.destination(call)
     if (
         device is None
@@ -40,6 +41,8 @@ def source(call: cst.Call, file: File) -> cst.For | None:
     part: cst.BaseExpression = call.func.value
     while isinstance(part, cst.Subscript):
         part = part.value
+    if (drawn := asked_for(part, file)) is not None:
+        return drawn if kept_as_drawn(part, file.context.loops(call)[0].node, file) else None
     loop = binder(part, file)
     if isinstance(loop, cst.CompFor):
         # `tuple(t.to(device) for t in batch)`
@@ -50,9 +53,47 @@ def source(call: cst.Call, file: File) -> cst.For | None:
         return None
     if not pinned(file.context.loop(loop).over, file):
         return None
+    return loop if kept_as_drawn(part, loop, file) else None
+
+
+def kept_as_drawn(part: cst.Name, loop: cst.CSTNode, file: File) -> bool:
+    """Whether nothing in a loop changes a part of a batch in place."""
     name = re.escape(part.value)
-    changed = re.search(rf"\b{name}(\[[^\n]*\])?(\.\w+_\(|\s*[-+*/]=)|\b{name}\[[^\n]*\]\s*=[^=]", file.text_of(loop))
-    return None if changed else loop
+    return not re.search(rf"\b{name}(\[[^\n]*\])?(\.\w+_\(|\s*[-+*/]=)|\b{name}\[[^\n]*\]\s*=[^=]", file.text_of(loop))
+
+
+def asked_for(name: cst.CSTNode, file: File) -> cst.CSTNode | None:
+    """The first of the statements that ask an iterator of a pinning loader for the batch of a name, again and again."""
+    reaching = file.scopes.reaching(name) if isinstance(name, cst.Name) else ()
+    loops = file.context.loops(name)
+    if (
+        not reaching
+        or not loops
+        or not all(
+            one.kind == "assign" and file.context.within(one.node, loops[0].node) and draws(one.value, file)
+            for one in reaching
+        )
+    ):
+        return None
+    return min((one.node for one in reaching), key=lambda node: file.tree.order[node])
+
+
+def draws(value: cst.CSTNode | None, file: File) -> bool:
+    """Whether an expression is `next(iterator)` of an iterator of pinning loaders and of nothing else."""
+    match value:
+        case cst.Call(func=cst.Name("next"), args=[cst.Arg(value=cst.Name() as iterator)]):
+            made = [
+                one.value if one.kind == "assign" and not one.path else None for one in file.scopes.reaching(iterator)
+            ]
+            return bool(made) and all(
+                isinstance(one, cst.Call)
+                and isinstance(one.func, cst.Name)
+                and one.func.value == "iter"
+                and len(one.args) == 1
+                and pinned(one.args[0].value, file)
+                for one in made
+            )
+    return False
 
 
 def binder(name: cst.CSTNode, file: File) -> cst.CSTNode | None:

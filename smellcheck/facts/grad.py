@@ -48,16 +48,21 @@ class Grad:
 
     def mode(self, node: cst.CSTNode) -> Mode | None:
         """The mode at a node: from `with` blocks, decorators, bare switches, callers in the file and base classes."""
+        return _agreed(self._modes_at(node, set()))
+
+    def _modes_at(self, node: cst.CSTNode, seen: set[cst.FunctionDef]) -> set[Mode | None]:
         for child, above in self._file.context.ancestors(node):
             if isinstance(above, cst.With) and child is above.body:
                 for item in reversed(above.items):
                     held = self._held(item.item)
                     if held != "neutral":
-                        return held if held in ("on", "off") else None  # type: ignore[return-value]
+                        return {_surely(held)}
         function = self._file.context.function(node)
         if self._switched(function) or self._heeds_volatile(node):
-            return None
-        return self.of_function(function) if function is not None else "on"
+            return {None}
+        if function is None:
+            return {"on"}
+        return {self._functions[function]} if function in self._functions else self._modes_of(function, seen)
 
     def dropped(self, node: cst.CSTNode) -> bool:
         """Whether a guard was meant to hold at a node, and is dropped before it: `torch.no_grad()` as a statement."""
@@ -106,32 +111,33 @@ class Grad:
     def of_function(self, function: cst.FunctionDef) -> Mode | None:
         """The mode in which a function's body runs, as far as this file shows."""
         if function not in self._functions:
-            self._functions[function] = None  # recursion: what calls itself adds nothing
-            self._functions[function] = self._of_function(function)
+            self._functions[function] = _agreed(self._modes_of(function, set()))
         return self._functions[function]
 
-    def _of_function(self, function: cst.FunctionDef) -> Mode | None:
+    def _modes_of(self, function: cst.FunctionDef, seen: set[cst.FunctionDef]) -> set[Mode | None]:
+        """The modes of all that may run a function; what calls itself, be it through others, adds nothing."""
+        if function in seen:
+            return set()
+        seen.add(function)
         for decorator in function.decorators:
             held = self._held(decorator.decorator)
             if held != "neutral":
-                return held if held in ("on", "off") else None  # type: ignore[return-value]
+                return {_surely(held)}
         if self._hooked(function):
-            return "off"
+            return {"off"}
         if self._switched(None):
-            return None
+            return {None}
         scope = self._file.scopes.around(function)
         while scope.parent is not None:
             if isinstance(scope.node, cst.FunctionDef):
-                outer = self.mode(function)
-                if outer != "on":
+                outer = self._modes_at(function, seen)
+                if outer - {"on"}:
                     return outer
                 break
             scope = scope.parent
         callers = [call for call in self._file.calls.callers(function) if not self._steps(call)]
-        modes = {self.mode(call) for call in callers if self._file.context.function(call) is not function}
-        if not modes:
-            return "on"
-        return modes.pop() if len(modes) == 1 else None
+        others = [call for call in callers if self._file.context.function(call) is not function]
+        return {mode for call in others for mode in self._modes_at(call, seen)} if others else {"on"}
 
     def _steps(self, call: cst.Call) -> bool:
         """Whether a call is an optimizer's own `step`, and no method of this file of the same name."""
@@ -260,3 +266,14 @@ class Grad:
                     return True
         # Base out of sight: a `validation_step` is a framework's hook whatever it derives from.
         return bool(owner.bases) and bool(re.match(r"^(validation|test|predict)_step$", function.name.value))
+
+
+def _agreed(modes: set[Mode | None]) -> Mode | None:
+    """The one mode of all; a circle that nothing in the file enters is entered from elsewhere."""
+    if not modes:
+        return "on"
+    return next(iter(modes)) if len(modes) == 1 else None
+
+
+def _surely(held: str) -> Mode | None:
+    return held if held in ("on", "off") else None  # type: ignore[return-value]

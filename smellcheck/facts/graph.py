@@ -43,6 +43,8 @@ _REPORTS = re.compile(r"^(add_\w+|log\w*|write\w*|print\w*|info|debug|warning|se
 #: What functions that read a tensor out are named like; all else is not worth the look.
 _READERS = re.compile(r"numpy|np|arr|host|list|read", re.I)
 _READ_OUT = re.compile(r"^[\w.()\"'=]+\.(data|detach\(\))(\.[\w.()\"'=]+)?\.numpy\(\)$")
+#: What a distribution that a network gives is asked of its samples.
+_DENSITIES = {"log_prob", "cdf", "icdf"}
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
 
@@ -265,6 +267,8 @@ class Graph:
 
     def _keeps_graph(self, func: cst.CSTNode) -> bool:
         """Whether a function surely gives a value with a graph for one: torch's own, losses, modules."""
+        if isinstance(func, cst.Attribute) and func.attr.value in _DENSITIES:
+            return True
         name = self._file.name(func) or ""
         return name.startswith("torch.") or self._file.values.kind(func) in ("module", "loss")
 

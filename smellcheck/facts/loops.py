@@ -20,6 +20,8 @@ _TRANSPARENT = {
     "enumerate", "tqdm", "trange", "list", "tuple", "iter", "reversed", "sorted", "track", "islice", "progress_bar",
     "notebook_tqdm", "prange", "set", "notebook.tqdm",
 }  # fmt: skip
+#: Of these, those that show how far a loop has come, and are often made and named before it.
+_BARS = {"tqdm", "track", "progress_bar", "notebook_tqdm"}
 _BATCHY = re.compile(r"loader|batch|chunk|minibatch|_iter$|iterator|bucket|shard|split|prefetcher", re.I)
 _EPOCHS = re.compile(
     r"epoch|^n_iter|num_iter|max_iter|restart|^steps?$|num_steps|n_steps|max_steps|iterations"
@@ -80,8 +82,24 @@ class Loops:
         if isinstance(node, cst.While):
             return Loop(node, "stream", None, None)
         clause = node if isinstance(node, cst.For) else node.for_in
-        kind, over, indexed = self._kind(_stripped(clause.iter), clause.target)
+        bare = _stripped(clause.iter)
+        shown = self._shown(bare)
+        kind, over, indexed = self._kind(shown if shown is not None else bare, clause.target)
+        # What is no name may give other items when it is asked again.
+        if shown is not None and not isinstance(over, cst.Name | cst.Attribute):
+            over, indexed = bare, False
         return Loop(node, kind, clause.target, over, indexed)
+
+    def _shown(self, bar: cst.BaseExpression) -> cst.BaseExpression | None:
+        """What a progress bar goes over that was made and named before the loop: `with tqdm(loader) as bar`."""
+        reaching = self._file.scopes.reaching(bar) if isinstance(bar, cst.Name) else []
+        if len(reaching) != 1 or reaching[0].kind not in ("assign", "with") or reaching[0].path:
+            return None
+        made = reaching[0].value
+        if not isinstance(made, cst.Call) or _last_name(made.func) not in _BARS:
+            return None
+        shown = _stripped(made)
+        return shown if shown is not made else None
 
     def _kind(self, over: cst.BaseExpression, target: cst.CSTNode) -> tuple[LoopKind, cst.CSTNode, bool]:
         if isinstance(over, cst.Call):

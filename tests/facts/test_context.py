@@ -31,6 +31,9 @@ def loops(code: str) -> tuple[File, list[Loop]]:
         ("for a, b in zip(xs, loader)", "batch"),
         ("for x in data.batch(8)", "batch"),
         ("for epoch in range(n)", "epoch"),
+        ("bar = tqdm(range(n))\nfor epoch in bar", "epoch"),
+        ("iterator = tqdm(range(n))\nfor epoch in iterator", "epoch"),
+        ("with tqdm(DataLoader(data)) as bar:\n  for x in bar", "batch"),
         ("for _ in range(num_epochs)", "epoch"),
         ("for fold in range(k)", "fold"),
         ("for a, b in kf.split(x)", "fold"),
@@ -72,6 +75,13 @@ def test_kinds_of_loops(header: str, expected: str) -> None:
         ("[f(x) for x in list(xs)]", "xs", False),
         ("for x in map(g, xs):\n    f(x)", "map(g, xs)", False),
         ("for x in list(*xs):\n    f(x)", "list(*xs)", False),
+        ("with tqdm(xs, unit='b') as bar:\n    for i, x in enumerate(bar):\n        f(x)", "xs", False),
+        ("bar = tqdm(enumerate(xs))\nfor i, x in bar:\n    f(x)", "xs", False),
+        ("bar = tqdm(range(len(xs)))\nfor i in bar:\n    f(i)", "xs", True),
+        ("bar = tqdm(read())\nfor x in bar:\n    f(x)", "bar", False),
+        ("bar = tqdm(xs)\nif more:\n    bar = tqdm(ys)\nfor x in bar:\n    f(x)", "bar", False),
+        ("bar = tqdm(total=n)\nfor x in bar:\n    f(x)", "bar", False),
+        ("it = iter(xs)\nfor x in it:\n    f(x)", "it", False),
     ],
 )
 def test_what_a_loop_runs_over(code: str, over: str, indexed: bool) -> None:
