@@ -28,7 +28,7 @@ _CASTS = re.compile(r"^(float|double|half|long|int|bool|unsqueeze|squeeze|type|t
 _DEEPEST = 20
 
 
-@rule(imports="torch", calls=_ENTRIES, words=("numpy", "cpu"), practice="hardware")
+@rule(imports="torch", calls=_ENTRIES, words=("numpy", "cpu"), practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not call.args or call.args[0].keyword is not None or file.context.in_test(call):
         return
@@ -37,15 +37,10 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if not done:
         if for_nothing(call, file):
-            message = "a tensor is copied to the host and back, and nothing is done to it there"
-            yield Smell(call, message, level=None if file.hot.runs_often(call) else "info")
+            yield Smell(call, "a tensor is copied to the host and back, and nothing is done to it there")
         return
     twins = ", ".join(f"`torch.{_TWINS[name]}`" for name in dict.fromkeys(done))
-    yield Smell(
-        call,
-        f"a tensor is copied to the host and back for what {twins} would do where it is",
-        level=None if file.hot.runs_often(call) else "info",
-    )
+    yield Smell(call, f"a tensor is copied to the host and back for what {twins} would do where it is")
 
 
 def for_nothing(call: cst.Call, file: File) -> bool:

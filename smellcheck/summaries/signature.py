@@ -16,10 +16,14 @@ class Signature:
     required: frozenset[str]
     #: Whether it takes any number of further positions.
     variadic: bool
+    #: Those that may be given by name; `None` where any name may.
+    named: frozenset[str] | None
 
     def lacks(self, positions: int, keywords: frozenset[str]) -> bool:
         """Whether a call with so many positions and these keywords surely raises."""
         given = {*self.positional[:positions], *keywords}
+        if self.named is not None and not keywords <= self.named:
+            return True
         return not self.required <= given or (positions > len(self.positional) and not self.variadic)
 
 
@@ -57,4 +61,6 @@ def _of(function: ast.FunctionDef, *, bound: bool) -> Signature | None:
     required = set(names[: len(names) - len(given.defaults)])
     required |= {arg.arg for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None}
     own = names[1:] if bound else names
-    return Signature(tuple(own), frozenset(required) - ({names[0]} if bound and names else set()), bool(given.vararg))
+    required -= {names[0]} if bound and names else set()
+    named = None if given.kwarg else frozenset(arg.arg for arg in (*given.args, *given.kwonlyargs))
+    return Signature(tuple(own), frozenset(required), bool(given.vararg), named)
