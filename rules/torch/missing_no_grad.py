@@ -99,6 +99,8 @@ def seldom(call: cst.Call, file: File) -> bool:
     """Whether nothing in sight runs a forward again and again, or a training loop does every so many steps."""
     if not file.hot.runs_often(call) or watched(call, file) or after_fit(call, file) or made_for_it(call, file):
         return True
+    if ends_training(call, file):
+        return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
             return False
@@ -120,6 +122,25 @@ def made_for_it(call: cst.Call, file: File) -> bool:
         and file.context.function(made) is function
         and not file.context.loops(call)
     )
+
+
+def ends_training(call: cst.Call, file: File) -> bool:
+    """Whether a forward is of an evaluation that is called at the end of a training only."""
+    function = file.context.function(call)
+    calls = file.calls.passing(function) if function is not None else ()
+    return bool(calls) and all(not file.context.loops(one) and behind_training(one, file) for one in calls)
+
+
+def behind_training(call: cst.Call, file: File) -> bool:
+    """Whether what stands before a call in the blocks around it trains."""
+    for child, above in file.context.ancestors(call):
+        if isinstance(above, cst.FunctionDef | cst.ClassDef):
+            return False
+        if isinstance(above, cst.IndentedBlock | cst.Module):
+            before = above.body[: list(above.body).index(child)]
+            if file.phase.needs_graph(one for one in before if not isinstance(one, cst.FunctionDef | cst.ClassDef)):
+                return True
+    return False
 
 
 def after_fit(call: cst.Call, file: File) -> bool:

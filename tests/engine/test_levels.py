@@ -77,6 +77,10 @@ def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -
             "        x = env.step(y.item())\n",
             "warning",
         ),
+        # Once, when the training is over.
+        (RATE + "for epoch in range(90):\n    model(x).sum().backward()\nprint(rate(loader))\n", "info"),
+        (RATE + "for epoch in range(90):\n    model(x).sum().backward()\n    print(rate(loader))\n", "warning"),
+        (RATE + "if x:\n    model(x).sum().backward()\nelse:\n    print(rate(loader))\n", "warning"),
         # Forty passes of an attack take gradients beside it.
         (
             "def attack(loader, steps):\n    for x in loader:\n        before = model(x).argmax(1).tolist()\n"
