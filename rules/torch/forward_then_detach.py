@@ -64,7 +64,7 @@ def records(call: cst.Call, file: File) -> bool:
     """Whether a graph is surely recorded, as far as the project shows."""
     model = file.inference.model(call)
     return (
-        file.grad.mode(call) == "on"
+        file.grad.likely(call) == "on"
         and not file.inference.frozen(model)
         and not file.inference.asks_for_gradients(model)
         and not file.context.in_test(call)

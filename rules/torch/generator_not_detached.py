@@ -30,7 +30,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         for critic in parts
         if isinstance(critic, cst.Call) and file.optimizers.key(critic.func) in owned
         for made, maker in generated(critic, owned, file)
-        if file.grad.mode(maker) == file.grad.mode(critic) == "on" and not toggled(maker, file)
+        if file.grad.likely(maker) == file.grad.likely(critic) == "on" and not toggled(maker, file)
     ]
     orders = [thrown_away(call, maker, file) for _, _, maker in found]
     if not found or None in orders:
@@ -46,6 +46,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         critic,
         message,
         fix([made for _, made, _ in found], [maker for _, _, maker in found], parts, "likely" in orders, whole, file),
+        level=None if file.grad.mode(maker) == "on" else "info",
     )
 
 

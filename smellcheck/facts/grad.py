@@ -48,9 +48,16 @@ class Grad:
 
     def mode(self, node: cst.CSTNode) -> Mode | None:
         """The mode at a node: from `with` blocks, decorators, bare switches, callers in the file and base classes."""
+        return _agreed(self._modes_at(node, None))
+
+    def likely(self, node: cst.CSTNode) -> Mode | None:
+        """The same where functions seem to call each other in a circle: such a circle is entered from outside it.
+
+        A trainer's `train` seems to be called by the `net.train()` of a method that it calls. Enough for information.
+        """
         return _agreed(self._modes_at(node, set()))
 
-    def _modes_at(self, node: cst.CSTNode, seen: set[cst.FunctionDef]) -> set[Mode | None]:
+    def _modes_at(self, node: cst.CSTNode, seen: set[cst.FunctionDef] | None) -> set[Mode | None]:
         for child, above in self._file.context.ancestors(node):
             if isinstance(above, cst.With) and child is above.body:
                 for item in reversed(above.items):
@@ -62,7 +69,7 @@ class Grad:
             return {None}
         if function is None:
             return {"on"}
-        return {self._functions[function]} if function in self._functions else self._modes_of(function, seen)
+        return {self.of_function(function)} if seen is None else self._modes_of(function, seen)
 
     def dropped(self, node: cst.CSTNode) -> bool:
         """Whether a guard was meant to hold at a node, and is dropped before it: `torch.no_grad()` as a statement."""
@@ -111,14 +118,16 @@ class Grad:
     def of_function(self, function: cst.FunctionDef) -> Mode | None:
         """The mode in which a function's body runs, as far as this file shows."""
         if function not in self._functions:
-            self._functions[function] = _agreed(self._modes_of(function, set()))
+            self._functions[function] = None  # recursion: whoever is in a circle, nothing is sure of
+            self._functions[function] = _agreed(self._modes_of(function, None))
         return self._functions[function]
 
-    def _modes_of(self, function: cst.FunctionDef, seen: set[cst.FunctionDef]) -> set[Mode | None]:
-        """The modes of all that may run a function; what calls itself, be it through others, adds nothing."""
-        if function in seen:
-            return set()
-        seen.add(function)
+    def _modes_of(self, function: cst.FunctionDef, seen: set[cst.FunctionDef] | None) -> set[Mode | None]:
+        """The modes of all that may run a function; those that were `seen` on the way there add nothing."""
+        if seen is not None:
+            if function in seen:
+                return set()
+            seen.add(function)
         for decorator in function.decorators:
             held = self._held(decorator.decorator)
             if held != "neutral":

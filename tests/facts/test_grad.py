@@ -65,10 +65,6 @@ def test_decorators(code: str, expected: str | None) -> None:
         ("def g():\n    f(x)\ng()\nwith torch.no_grad():\n    g()", None),
         ("def g():\n    f(x)\nwith something():\n    g()", None),
         ("def g(n):\n    f(x)\n    g(n - 1)\nwith torch.no_grad():\n    g(3)", "off"),
-        ("def g():\n    f(x)\n    h()\ndef h():\n    g()", "on"),
-        ("def g():\n    f(x)\n    h()\ndef h():\n    g()\nwith torch.no_grad():\n    h()", "off"),
-        ("def g():\n    f(x)\n    h()\ndef h():\n    g()\nh()\nwith torch.no_grad():\n    g()", None),
-        ("def h():\n    g()\ndef g():\n    h()\n    f(x)\nwith something():\n    h()", None),
         ("def g():\n    f(x)\n@torch.no_grad()\ndef h():\n    g()", "off"),
         ("class A:\n    def g(self):\n        f(x)\n    @torch.no_grad()\n    def h(self):\n        self.g()", "off"),
         ("@torch.no_grad()\ndef g():\n    def inner():\n        f(x)\n    inner()", "off"),
@@ -87,6 +83,22 @@ def test_decorators(code: str, expected: str | None) -> None:
 )
 def test_callers_and_switches(code: str, expected: str | None) -> None:
     assert mode(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("def g():\n    f(x)\n    h()\ndef h():\n    g()", "on"),
+        ("def g():\n    f(x)\n    h()\ndef h():\n    g()\nwith torch.no_grad():\n    h()", "off"),
+        ("def g():\n    f(x)\n    h()\ndef h():\n    g()\nh()\nwith torch.no_grad():\n    g()", None),
+        ("def h():\n    g()\ndef g():\n    h()\n    f(x)\nwith something():\n    h()", None),
+    ],
+)
+def test_a_circle_is_likely_entered_from_outside_and_never_surely(code: str, expected: str | None) -> None:
+    file = File("import torch\n" + code, "module.py")
+    call = next(call for call in file.all(cst.Call) if file.text_of(call.func) == "f")
+    assert file.grad.likely(call) == expected
+    assert file.grad.mode(call) is None
 
 
 @pytest.mark.parametrize(
