@@ -15,6 +15,7 @@ from .facts.constants import Constants
 from .facts.context import Context
 from .facts.dtypes import Dtypes
 from .facts.elements import Elements
+from .facts.evaluating import Evaluating
 from .facts.fallbacks import Fallbacks
 from .facts.figures import Figures
 from .facts.gathering import Gatherings
@@ -85,6 +86,11 @@ class File(Parsed):
     def phase(self) -> Phase:
         """Whether code trains."""
         return Phase(self)
+
+    @cached_property
+    def evaluating(self) -> Evaluating:
+        """Which modules are in evaluation mode."""
+        return Evaluating(self)
 
     @cached_property
     def inference(self) -> Inference:

@@ -21,6 +21,7 @@ _SCIENCE = re.compile(
     r"|\bpinn|physics|quantum|hamiltonian|eigenv|lbfgs|set_default_dtype|set_default_tensor_type|\b1e-(8|9|1\d)\b",
     re.I,
 )
+_MEANT = re.compile(r"double|float64|64[- ]bit|precision", re.I)
 _COUNTS = re.compile(
     r"meter|metric|total|count|sum|accum|running|stat|cov|mean|var|std|weight|schedule|beta|alpha|sigma|prob|confusion|hist",
     re.I,
@@ -89,7 +90,13 @@ def seen(call: cst.Call, name: str | None, file: File) -> Iterator[Smell]:
     ):
         # No fix: what is fed to the module is made of 64-bit floats elsewhere.
         message = f"every weight and activation of `{file.text_of(call.func.value)}` becomes a 64-bit float"
-        yield Smell(call, message, level="info" if file.context.by_hand else None)
+        yield Smell(call, message, level="info" if file.context.by_hand or explained(call, file) else None)
+
+
+def explained(call: cst.Call, file: File) -> bool:
+    """Whether a comment right above says that 64 bits are meant."""
+    above = getattr(file.context.statement(call), "leading_lines", ())
+    return any(line.comment is not None and _MEANT.search(line.comment.value) for line in above)
 
 
 def is_double(call: cst.Call) -> bool:

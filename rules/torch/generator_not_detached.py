@@ -26,18 +26,22 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     parts = list(file.steps.sources(lost))
     found = [
-        (critic, made, maker)
+        (critic, made, maker, alone)
         for critic in parts
         if isinstance(critic, cst.Call) and file.optimizers.key(critic.func) in owned
-        for made, maker in generated(critic, owned, file)
+        for made, maker, alone in generated(critic, owned, file)
         if file.grad.likely(maker) == file.grad.likely(critic) == "on" and not toggled(maker, file)
     ]
-    orders = [thrown_away(call, maker, file) for _, _, maker in found]
+    orders = [thrown_away(call, maker, file) for _, _, maker, _ in found]
     if not found or None in orders:
         return
-    critic, _, maker = min(found, key=lambda one: file.tree.order[one[0]])
+    critic, _, maker, _ = min(found, key=lambda one: file.tree.order[one[0]])
     whole = file.text_of(maker.func)
     message = f"this step updates `{file.text_of(critic.func)}` alone, and gradients run through `{whole}` for nothing"
+    # What was added to the sample belongs to the discriminator's side, perhaps: that is not detached as well.
+    if not all(alone for *_, alone in found):
+        yield Smell(critic, message, level="info")
+        return
     if any(keeps(other) for other in file.calls.own_calls(file.steps.home(call)) if file.steps.sent(other) is not None):
         # The generator's loss went through the same forward of the critic: that one may not be cut.
         yield Smell(critic, message, level="info")
@@ -45,7 +49,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     yield Smell(
         critic,
         message,
-        fix([made for _, made, _ in found], [maker for _, _, maker in found], parts, "likely" in orders, whole, file),
+        fix([made for _, made, *_ in found], [maker for *_, maker, _ in found], parts, "likely" in orders, whole, file),
         level=None if file.grad.mode(maker) == "on" else "info",
     )
 
@@ -125,8 +129,8 @@ def next_stepped(call: cst.Call, file: File) -> frozenset[object] | None:
     return None
 
 
-def generated(critic: cst.Call, owned: frozenset[object], file: File) -> Iterator[tuple[cst.CSTNode, cst.Call]]:
-    """What a forward is given of another optimizer's module: where it stands, and the call that made it."""
+def generated(critic: cst.Call, owned: frozenset[object], file: File) -> Iterator[tuple[cst.CSTNode, cst.Call, bool]]:
+    """What a forward is given of another optimizer's module: where it stands, the call that made it, if it is alone."""
     todo: list[cst.BaseExpression] = [arg.value for arg in critic.args]
     while todo:
         given = todo.pop()
@@ -135,7 +139,9 @@ def generated(critic: cst.Call, owned: frozenset[object], file: File) -> Iterato
                 reaching = file.scopes.reaching(given)
                 makers = [maker_of(one.value, owned, file) for one in reaching if one.kind == "assign"]
                 if makers and len(makers) == len(reaching) and makers[0] is not None and all(makers):
-                    yield given, makers[0]
+                    yield given, makers[0], True
+                elif (maker := mixed_maker(given, owned, file)) is not None:
+                    yield given, maker, False
             case cst.Call(func=func, args=args) if file.name(func) in _JOINS and args:
                 todo.append(args[0].value)
             case cst.List(elements=elements) | cst.Tuple(elements=elements):
@@ -143,7 +149,28 @@ def generated(critic: cst.Call, owned: frozenset[object], file: File) -> Iterato
             case _:
                 maker = maker_of(given, owned, file)
                 if maker is not None:
-                    yield given, maker
+                    yield given, maker, True
+
+
+def mixed_maker(
+    name: cst.Name, owned: frozenset[object], file: File, seen: frozenset[str] = frozenset()
+) -> cst.Call | None:
+    """The forward whose result, under another name or with something added, is bound to a name on every way to it."""
+    found: list[cst.Call | None] = []
+    for one in file.scopes.reaching(name):
+        todo, here = [one.value] if one.kind == "assign" and not one.path else [], []
+        while todo:
+            match todo.pop():
+                case cst.BinaryOperation(operator=cst.Add() | cst.Subtract() | cst.Multiply(), left=left, right=right):
+                    todo += [left, right]
+                case cst.Name() as other if other.value not in {name.value, *seen}:
+                    whole = [maker_of(each.value, owned, file) for each in file.scopes.reaching(other)]
+                    deeper = mixed_maker(other, owned, file, seen | {name.value})
+                    here.append(whole[0] if whole and all(whole) else deeper)
+                case value:
+                    here.append(maker_of(value, owned, file))
+        found.append(next((maker for maker in here if maker is not None), None))
+    return found[0] if found and all(found) else None
 
 
 def maker_of(value: cst.CSTNode | None, owned: frozenset[object], file: File) -> cst.Call | None:

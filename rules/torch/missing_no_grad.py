@@ -165,7 +165,7 @@ def puts_off(branch: cst.If, file: File) -> bool:
 
 def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | None, file: File) -> Fix | None:
     """A decorator where the whole function is inference, otherwise a `with` around the statements."""
-    whole = function is not None and plain(function, file) and not file.phase.function_trains(function)
+    whole = function is not None and plain(function, file) and not trains(function, file)
     local = file.names.local_name("torch.no_grad", function if whole and function else stretch[0])
     spelled = local or "torch.no_grad"
     edits: tuple[Edit, ...] | None
@@ -183,6 +183,11 @@ def fix(call: cst.Call, stretch: list[cst.CSTNode], function: cst.FunctionDef | 
         return None
     made = Fix.safe if forward_is_known(file.inference.model(call), file) else Fix.unsafe
     return made(title, *edits, imports=() if local else ("torch",))
+
+
+def trains(function: cst.FunctionDef, file: File) -> bool:
+    """Whether a decorator would reach what needs gradients."""
+    return file.phase.function_trains(function) and not file.phase.only_named_so(function)
 
 
 def narrowed(stretch: list[cst.CSTNode], file: File) -> list[list[cst.CSTNode]]:

@@ -30,15 +30,18 @@ _PADDED = re.compile(r"""padding *= *["']max_length|pad_to_max_length""")
 
 @rule(imports="torch transformers timm", words="for while", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    model = file.inference.called_on(call)
     if not call.args:
         return
     loops = file.context.loops(call)
     if not loops or not over_samples(loops[0]):
         return
-    if not file.values.is_module(model) or file.context.in_test(call):
+    if not file.inference.is_pass(call) or file.context.in_test(call):
         return
-    if is_part(model, file) or file.inference.weightless(model):
+    model = file.inference.model(call)
+    evaluates = is_part(model, file)
+    if evaluates and not file.evaluating.surely(file.context.statement(call), model):
+        return
+    if file.inference.weightless(model):
         return
     loop = loops[0]
     if loop.over is not None and file.samples.is_few(loop.over):
@@ -57,11 +60,15 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         or detects(call, file)
     ):
         return
+    # A method may do more than its layers, and the inputs of a trainer's parts are seen by the trainer alone.
+    whole = not evaluates and file.inference.is_forward(call)
+    if not whole and call is not first_pass(model, loop.node, file):
+        return
     yield Smell(
         call,
         f"`{file.text_of(model)}` runs once for each sample: weights are read and kernels launched for one row",
         fix(call, loop.node, file),
-        level=None if same_size(loop, file) else "info",
+        level=None if whole and same_size(loop, file) else "info",
     )
 
 
@@ -69,6 +76,12 @@ def is_part(model: cst.CSTNode, file: File) -> bool:
     """Whether the callee is a layer of the module that the code belongs to: a step of a forward, not the model."""
     owner = file.calls.enclosing_class(model)
     return owner is not None and file.values.is_module_class(owner)
+
+
+def first_pass(model: cst.CSTNode, loop: cst.CSTNode, file: File) -> cst.Call | None:
+    """The first pass of a module in a loop: those after it have the same cause."""
+    passes = (one for one in file.inference.passes(loop) if file.same(file.inference.model(one), model))
+    return min(passes, key=file.tree.order.__getitem__, default=None)
 
 
 def over_samples(loop: Loop) -> bool:

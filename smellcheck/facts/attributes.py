@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -33,7 +34,9 @@ class Attributes:
             owner = self._file.calls.enclosing_class(node)
             return self._of_self(owner, node.attr.value) if owner is not None else None
         inner = self._file.values.of(node.value)
-        if inner is None or inner is PENDING:
+        if inner is None:
+            return self._shared(node)
+        if inner is PENDING:
             return inner
         if inner.kind == "module" and inner.cls is not None:
             return join([self._file.values.of(value) for value in self.assigned(inner.cls, node.attr.value)])
@@ -49,6 +52,37 @@ class Attributes:
                 self._assigned[cls] = _assigned_in(cls, self._file.tree)
             found += self._assigned[cls].get(name, [])
         return found
+
+    def _shared(self, node: cst.Attribute) -> Value | None:
+        """The module that functions put into an object of the whole file: `app.state.model = net`."""
+        given = self._shared_given.get(self._file.text_of(node), ())
+        if not given or not self._is_global(node):
+            return None
+        found = join([self._file.values.of(value) for value in given])
+        return found if found is not None and found is not PENDING and found.kind == "module" else None
+
+    @cached_property
+    def _shared_given(self) -> dict[str, list[cst.CSTNode]]:
+        """What functions put into attributes of names that stand at the top of the file, by their spelling."""
+        found: dict[str, list[cst.CSTNode]] = {}
+        for node in self._file.all(cst.Assign):
+            for target in node.targets:
+                empty = isinstance(node.value, cst.Name) and node.value.value == "None"
+                if isinstance(target.target, cst.Attribute) and not empty and self._is_global(target.target):
+                    found.setdefault(self._file.text_of(target.target), []).append(node.value)
+        return found
+
+    def _is_global(self, node: cst.Attribute) -> bool:
+        """Whether the object whose attribute this is, or that holds it, is made at the top of the file."""
+        root: cst.BaseExpression = node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        if not isinstance(root, cst.Name) or root.value == "self":
+            return False
+        scope = self._file.scopes.bound(root.value, self._file.scopes.around(root))
+        if scope is None or scope.parent is not None:
+            return False
+        return all(isinstance(one.value, cst.Call) for one in scope.bindings[root.value])
 
     def _of_self(self, owner: cst.ClassDef, name: str) -> Value | None:
         given = self.assigned(owner, name)

@@ -45,6 +45,8 @@ _READERS = re.compile(r"numpy|np|arr|host|list|read", re.I)
 _READ_OUT = re.compile(r"^[\w.()\"'=]+\.(data|detach\(\))(\.[\w.()\"'=]+)?\.numpy\(\)$")
 #: What a distribution that a network gives is asked of its samples.
 _DENSITIES = {"log_prob", "cdf", "icdf"}
+#: What a recurrent module keeps on itself from one call to the next.
+_STATES = re.compile(r"^_?(hidden|state|h|c|cell|memory|hx|cx)(_\w+|\d)?$")
 _LOOK_FUNCTIONS = {"print", "len", "str", "isinstance", "type", "repr", "id"}
 
 
@@ -56,6 +58,8 @@ class _Tainted:
     binders: set[cst.CSTNode] = field(default_factory=set)
     #: Containers that a value was put into: tainted whatever bound them.
     holders: set[str] = field(default_factory=set)
+    #: Whether a module in evaluation mode keeps it as its state.
+    kept: bool = False
 
     def add(self, name: str, sure: bool, binder: cst.CSTNode | None) -> None:
         self.sure[name] = sure or self.sure.get(name, False)
@@ -135,21 +139,21 @@ class Graph:
             current = above
         return False
 
-    def fate(self, call: cst.CSTNode, region: Sequence[cst.CSTNode]) -> Fate:
+    def fate(self, call: cst.CSTNode, region: Sequence[cst.CSTNode], *, sums: bool = True) -> Fate:
         """What becomes of a forward's result within a piece of code.
 
         `cut`: it is turned into labels, numbers or detached values and goes nowhere else. `dropped`: it goes
         nowhere. `unused`: not even a name that holds it is read. `handed`: what leaves
         is only what functions out of sight made of it, a score or a decoded text as a rule.
         `absent` means that the code converts it with `.numpy()` before cutting it, which raises for a value with a
-        graph: so there is none, whatever we see.
+        graph: so there is none, whatever we see. Unless `sums` are figures, what a value is added to is followed.
         """
         if self.straight_cut(call):
             return "cut"
         handed = False
         cut, used = False, not isinstance(self._file.parent(call), cst.Assign | cst.Expr)
         tainted = _Tainted()
-        first = self._flows(call, tainted)
+        first = self._flows(call, tainted, sums=sums)
         if first is not None:
             return first
         # Twice: what a loop's end taints, its beginning may read.
@@ -164,12 +168,12 @@ class Graph:
                     if self.looked_at(node):
                         continue
                     used = True
-                    fate = self._flows(node, tainted)
+                    fate = self._flows(node, tainted, sums=sums)
                     if fate == "handed":
                         handed = True
                     elif fate is not None:
                         return fate
-        return "handed" if handed else "cut" if cut else "dropped" if used else "unused"
+        return "handed" if handed else "cut" if cut or tainted.kept else "dropped" if used else "unused"
 
     def only_labels(self, call: cst.CSTNode, region: Sequence[cst.CSTNode], spared: frozenset[str] = _DETACH) -> bool:
         """Whether, in code that trains, a forward surely serves labels and figures alone.
@@ -206,7 +210,7 @@ class Graph:
                     todo += self._file.scopes.seen(one.node.target)
         return found
 
-    def _flows(self, node: cst.CSTNode, tainted: _Tainted, *, strict: bool = False) -> Fate | None:
+    def _flows(self, node: cst.CSTNode, tainted: _Tainted, *, strict: bool = False, sums: bool = True) -> Fate | None:
         """Taints what a value flows into; an answer when it leaves or cannot have had a graph.
 
         A name is not surely tainted by what a function out of sight made of a value.
@@ -237,7 +241,8 @@ class Graph:
                     return self._stored([target.target for target in targets], above, tainted, sure)
                 case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.NamedExpr(target=target):
                     # In training, a sum of losses is what the backward pass starts from.
-                    summed = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List) and not strict
+                    adds = isinstance(above, cst.AugAssign) and not isinstance(above.value, cst.List)
+                    summed = adds and sums and not strict
                     return self._stored([target], above, tainted, sure, summed=summed)
                 case cst.For() | cst.CompFor() if current is above.iter:
                     return self._stored([above.target], above, tainted, sure)
@@ -293,6 +298,10 @@ class Graph:
                         return fate
                 case cst.Subscript(value=cst.Name(value=name)):
                     tainted.add(name, sure, None)
+                case cst.Attribute(value=holder, attr=cst.Name(value=name)) if _STATES.search(
+                    name
+                ) and self._file.evaluating.surely(binder, holder):
+                    tainted.kept = True  # its next call reads it, evaluating as well
                 case _:
                     return None if summed else "escapes"
         return None

@@ -35,7 +35,6 @@ _PLAIN = frozenset({
 })  # fmt: skip
 _FREEZES = frozenset({"requires_grad", "requires_grad_"})
 _UNFREEZES = frozenset({"requires_grad_"})
-_MODES = frozenset({"eval", "train"})
 #: Callers are followed so far.
 _DEEPEST = 3
 _SWITCHES = re.compile(r"no_grad|inference_mode|set_grad_enabled")
@@ -59,11 +58,13 @@ class Inference:
 
     def passes(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The forwards there, and the calls of methods that run the layers of a module: `policy.sample(state)`."""
-        for call in self._file.calls.own_calls(body):
-            if self._is_plain(call):
-                continue
-            if self._file.values.is_module(self.called_on(call)) or self._runs_layers(call):
-                yield call
+        return (call for call in self._file.calls.own_calls(body) if self.is_pass(call))
+
+    def is_pass(self, call: cst.Call) -> bool:
+        """Whether a call surely runs a module, or the layers of one."""
+        return not self._is_plain(call) and (
+            self._file.values.is_module(self.called_on(call)) or self._runs_layers(call)
+        )
 
     @staticmethod
     def _is_plain(call: cst.Call) -> bool:
@@ -238,8 +239,10 @@ class Inference:
         """
         if self.demonstrates(call):
             return []
+        if function is not None and self._read_in_training_mode(call, function):
+            return [self._whole_statement(call, function)]
         found = self._after_eval(call)
-        switched = found is not None or self._set_to_eval(self.model(call), by_script=True)
+        switched = found is not None or self._file.evaluating.by_file(self.model(call), by_script=True)
         if not switched and self._demonstrations.is_toy(call, self.model(call)):
             return []
         if found is None:
@@ -258,48 +261,24 @@ class Inference:
 
     def _after_eval(self, call: cst.Call) -> list[cst.CSTNode] | None:
         """The stretch behind `.eval()` in a block around the call; `None` where no block switches the mode."""
-        file, model = self._file, self.model(call)
+        file, model, sets = self._file, self.model(call), self._file.evaluating.sets
         for child, above in file.context.ancestors(call):
             if not isinstance(above, cst.IndentedBlock | cst.Module):
                 continue
             body = list(above.body)
             before = body[: body.index(child)]  # type: ignore[arg-type]
-            switched = next((s for s in reversed(before) if self._sets_mode(s, model)), None)
+            switched = next((s for s in reversed(before) if sets(s, model)), None)
             if switched is None:
                 continue
-            if self._sets_mode(switched, model) == "train":
+            if sets(switched, model) == "train":
                 return []
             after = body[body.index(switched) + 1 :]
-            until = next((i for i, s in enumerate(after) if self._sets_mode(s, model) == "train"), len(after))
+            until = next((i for i, s in enumerate(after) if sets(s, model) == "train"), len(after))
             if file.phase.needs_graph(after[:until]):
                 return []
             rest = after[after.index(child) : until]  # type: ignore[arg-type]
             last = max(i for i, s in enumerate(rest) if s is child or any(True for _ in self.forwards(s)))
             return list(rest[: last + 1])
-        return None
-
-    def _sets_mode(self, statement: cst.CSTNode, model: cst.CSTNode) -> str | None:
-        """`eval` or `train` when a statement is that call on the model."""
-        match statement:
-            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call() as call)]):
-                pass
-            case cst.SimpleStatementLine(body=[cst.Assign(value=cst.Call() as call)]):
-                pass
-            case _:
-                return None
-        if not isinstance(call.func, cst.Attribute):
-            return None
-        # What holds a module puts it into its own mode: `self.eval()` and `self.decoder(x)`.
-        owner, wanted = self._file.text_of(call.func.value), self._file.text_of(model)
-        if wanted != owner and not wanted.startswith(f"{owner}."):
-            return None
-        match call.func.attr.value, call.args:
-            case "eval", []:
-                return "eval"
-            case "train", [cst.Arg(value=cst.Name("False"))]:
-                return "eval"
-            case "train", _:
-                return "train"
         return None
 
     def _read_off(self, call: cst.Call, function: cst.FunctionDef | None) -> list[cst.CSTNode]:
@@ -310,7 +289,7 @@ class Inference:
             return [statement] if only else []
         if function is not None and file.phase.function_trains(function):
             return [statement] if file.graph.only_labels(call, [function.body]) else []
-        if self._set_to_eval(self.model(call)) and not file.phase.file_trains:
+        if self._file.evaluating.by_file(self.model(call)) and not file.phase.file_trains:
             return [statement]
         if function is None:
             return [statement] if file.graph.straight_cut(call) else []
@@ -321,6 +300,22 @@ class Inference:
         # Where nothing is trained, what is detached is read off as well.
         only = file.graph.straight_cut(call) or file.graph.only_labels(call, [function.body], frozenset())
         return [statement] if only else []
+
+    def _read_in_training_mode(self, call: cst.Call, function: cst.FunctionDef) -> bool:
+        """Whether a loop that looks like training only reads figures off: its losses go nowhere else."""
+        file = self._file
+        return (
+            file.phase.function_trains(function)
+            and bool(file.context.loops(call))
+            and file.phase.only_named_so(function)
+            and not self._of_module(function)
+            and not self._overrides(function)
+            and file.graph.fate(call, [function.body], sums=False) == "cut"
+        )
+
+    def _whole_statement(self, call: cst.Call, function: cst.FunctionDef) -> cst.CSTNode:
+        """The statement of the function's own block that a call stands in."""
+        return next(child for child, above in self._file.context.ancestors(call) if above is function.body)
 
     def _ends_script(self, call: cst.Call, statement: cst.CSTNode) -> bool:
         """Whether all that follows a forward in a script only reads off its results."""
@@ -362,37 +357,4 @@ class Inference:
             and not (isinstance(base.value, cst.Name) and base.value.value == "object")
             for cls in self._file.calls.bases(owner)
             for base in cls.bases
-        )
-
-    def _set_to_eval(self, model: cst.CSTNode, *, by_script: bool = False) -> bool:
-        """Whether `.eval()` is called on the model in the file, or where it is made, and `.train()` nowhere.
-
-        With `by_script` only a call at module level counts, for a model that the whole script shares.
-        """
-        wanted, found = self._file.text_of(model), self._comes_evaluating(model, by_script=by_script)
-        for call in self._file.calls.named(_MODES):
-            match call.func:
-                case cst.Attribute(value=owner, attr=cst.Name(value=mode)):
-                    here = self._file.text_of(owner) == wanted or self._bound_to(call, wanted)
-                    if here and mode == "train":
-                        return False
-                    if here and not call.args and not (by_script and self._file.context.function(call)):
-                        found = True
-        return found
-
-    def _comes_evaluating(self, model: cst.CSTNode, *, by_script: bool) -> bool:
-        """Whether a function of another module makes the model and puts it into evaluation mode."""
-        value = self._file.values.of(model)
-        if value is None or not isinstance(value.made, cst.Call):
-            return False
-        here = not by_script or self._file.context.function(value.made) is None
-        return here and self._file.siblings.evaluates(value.made)
-
-    def _bound_to(self, value: cst.CSTNode, wanted: str) -> bool:
-        """Whether an expression is, but for methods chained behind it, what is assigned to a name or attribute."""
-        current: cst.CSTNode | None = value
-        while isinstance(current, cst.Call | cst.Attribute):
-            value, current = current, self._file.parent(current)
-        return isinstance(current, cst.Assign) and any(
-            self._file.text_of(target.target) == wanted for target in current.targets
         )

@@ -19,6 +19,13 @@ _TRAINING_WORDS = re.compile(
     r"|_(attack|saliency|training)$"
 )
 
+#: What may take a step, or a gradient, out of sight.
+_OF_TRAINING = re.compile(
+    r"\bopt\b|optim|sche?d|scaler|backw|backprop|step\(|accelerat|engine|fabric|trainer|(?<!zero_)grad|jac|hess", re.I
+)
+#: Gradients that nobody computes may be zeroed.
+_EMPTIES = frozenset({"zero_grad"})
+_ASKING = frozenset({"requires_grad", "create_graph", "retain_graph"})
 _TELLING = frozenset({cst.Call, cst.Attribute, cst.Assign})
 
 
@@ -28,6 +35,7 @@ class Phase:
     def __init__(self, file: File) -> None:
         self._file = file
         self._functions: dict[cst.FunctionDef, bool] = {}
+        self._named_only: dict[cst.FunctionDef, bool] = {}
         self._whole: bool | None = None
 
     @property
@@ -46,16 +54,29 @@ class Phase:
             )
         return self._functions[function]
 
+    def only_named_so(self, function: cst.FunctionDef) -> bool:
+        """Whether a function that seems to train surely does not: nothing in it goes backward or knows an optimizer.
+
+        The likelihood of a whole data set, say, in a copy of the training loop that lost its last two lines.
+        """
+        if function not in self._named_only:
+            self._named_only[function] = not self._file.context.in_test(function) and not (
+                _OF_TRAINING.search(self._file.text_of(function.body))
+                or _OF_TRAINING.search(self._file.text_of(function.params))
+                or any(self._needs(below, spared=_EMPTIES) for below in self._file.tree.below(function.body))
+            )
+        return self._named_only[function]
+
     def needs_graph(self, nodes: Iterable[cst.CSTNode]) -> bool:
         """Whether any of these pieces of code needs gradients, itself or through one call."""
         return any(self._needs(below) for node in nodes for below in self._file.tree.below(node))
 
-    def _needs(self, node: cst.CSTNode) -> bool:
+    def _needs(self, node: cst.CSTNode, spared: frozenset[str] = frozenset()) -> bool:
         if type(node) not in _TELLING:
             return False
         match node:
             case cst.Call():
-                return self._call_needs(node)
+                return not self._is_method_of(node, spared) and self._call_needs(node)
             case cst.Attribute(attr=cst.Name(value="grad")):
                 return not (isinstance(node.value, cst.Name) and self._file.name(node) is not None)
             case cst.Assign():
@@ -66,6 +87,10 @@ class Phase:
                     for target in node.targets
                 )
         return False
+
+    @staticmethod
+    def _is_method_of(call: cst.Call, names: frozenset[str]) -> bool:
+        return isinstance(call.func, cst.Attribute) and call.func.attr.value in names
 
     def _call_needs(self, call: cst.Call) -> bool:
         name = self._file.name(call.func)
@@ -80,12 +105,9 @@ class Phase:
             if method == "step" and not call.args:
                 return True
         for arg in call.args:
-            if arg.keyword is not None and arg.keyword.value in (
-                "requires_grad",
-                "create_graph",
-                "retain_graph",
-            ):
-                return isinstance(arg.value, cst.Name) and arg.value.value == "True"
+            asked = arg.keyword is not None and arg.keyword.value in _ASKING
+            if asked and isinstance(arg.value, cst.Name) and arg.value.value == "True":
+                return True
         function = self._file.calls.callee(call) or self._method(call)
         if function is not None:
             return self.function_trains(function)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TEST_PATH = re.compile(
     r"(^|/)(\w+[-_])?(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    r"|(^|/)([^/]+[-_])?test[-_]?code/"
     # Kept, and no longer run: old versions, and the copies of the code that a run leaves beside its results.
     r"|(^|/)([^/]+[-_.])?(old|archived?|attic|legacy|obsolete|deprecated|backups?|bak)([-_.][^/]+)?/|(^|/)logs?/"
     # Somebody else's: `name-main` is what the copy of a repository is unpacked as.

@@ -122,7 +122,8 @@ class Work:
                 return mode, [*body]
             case ast.Yield():
                 self._yields.add(mode)
-            case ast.keyword(arg=str(name)):
+            # What is made to be trained says nothing of freezing.
+            case ast.keyword(arg=str(name), value=value) if name != "requires_grad" or not _is(value, True):
                 self._note(name)
             case ast.Call():
                 self._called(node, mode)

@@ -28,6 +28,12 @@ def test_what_names_no_device_runs_where_memory_is_seldom_short(tmp_path: Path) 
     assert levels("# In[ ]:\n" + text, tmp_path / "a.py") == ["info"]
 
 
+def test_sixty_four_bits_that_a_comment_explains_are_meant(tmp_path: Path) -> None:
+    assert levels(
+        HEAD + "# The data have double precision.\nmodel.double()\n", tmp_path / "a.py", "float64-tensor"
+    ) == ["info"]
+
+
 @pytest.mark.parametrize(
     ("rule", "body"),
     [

@@ -430,6 +430,17 @@ def test_a_network_that_freezes_itself_is_frozen_where_it_is_handed_to(write: Wr
     assert smells(write({"net.py": free, "a.py": HANDED}), "a.py") == ["7 missing-no-grad"]
 
 
+@pytest.mark.parametrize(("asked", "smelly"), [("True", True), ("False", False), ("frozen", False)])
+def test_a_parameter_that_is_made_to_be_trained_freezes_nothing(write: Write, asked: str, smelly: bool) -> None:
+    net = NET.replace(
+        "self.fc =", f"self.scale = nn.Parameter(torch.ones(8), requires_grad={asked})\n            self.fc ="
+    )
+    use = "import torch\nfrom net import Net\n\nclass A:\n    def __init__(self):\n        self.m = Net().cuda()\n\n"
+    use += "    def rate(self, x):\n        self.m.eval()\n        return self.m(x).mean().item()\n"
+    found = smells(write({"net.py": net, "a.py": use}), "a.py")
+    assert found == (["10 missing-no-grad"] if smelly else [])
+
+
 def test_a_sibling_that_hands_over_a_model_in_evaluation_mode(write: Write) -> None:
     loads = "import torch\nfrom net import Net\ndef load(p):\n    m = Net()\n    m.load_state_dict(torch.load(p))\n"
     use = "import torch\nfrom load import load\nclass A:\n    def __init__(self):\n        self.m = load('x')\n\n"

@@ -242,3 +242,19 @@ def test_joining() -> None:
     assert join([PENDING]) is PENDING
     assert join([]) is None
     assert join([Value("module", "a"), Value("module", "b")]) == Value("module")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("def load():\n    SHELF.net = nn.Linear(2, 3)\n", "module"),
+        ("def load():\n    SHELF.net = None\ndef again():\n    SHELF.net = nn.Linear(2, 3)\n", "module"),
+        ("def load():\n    SHELF.net = nn.Linear(2, 3)\ndef again():\n    SHELF.net = made()\n", None),
+        ("def load(SHELF):\n    SHELF.net = nn.Linear(2, 3)\n", None),
+        ("def load():\n    SHELF.net = 3\n", None),
+        ("", None),
+    ],
+)
+def test_a_module_that_a_function_puts_into_an_object_of_the_file(given: str, expected: str | None) -> None:
+    shelf = "class Shelf:\n    def __init__(self):\n        self.net = None\nSHELF = Shelf()\n"
+    assert kind(f"{shelf}{given}SHELF.net") == expected
