@@ -166,6 +166,7 @@ def test_functions_and_statements() -> None:
         ("f(x)", "logs/run1/model.py", True),
         ("f(x)", "src/debug/model.py", True),
         ("f(x)", "src/older/model.py", False),
+        ("f(x)", "Net_TestCode/model.py", True),
         ("f(x)", "bench_model.py", True),
         ("f(x)", "latest.py", False),
         ("f(x)", "test.py", False),
