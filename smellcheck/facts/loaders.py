@@ -78,7 +78,11 @@ class Loaders:
         function = file.context.function(loader)
         if function is None or not self._shuffles(loader) or not self._given_back(loader, function):
             return False
-        if any(file.context.loops(call) for call in (loader, *file.calls.passing(function))):
+        calls = file.calls.passing(function)
+        if any(file.context.loops(call) for call in (loader, *calls)):
+            return False
+        # Who calls it here and trains nothing looks at samples, or at what a trained model makes of them.
+        if not all(isinstance(file.parent(call), cst.Return) for call in calls) and not file.phase.file_trains:
             return False
         project = file.project
         if project is None:

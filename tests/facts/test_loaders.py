@@ -122,6 +122,9 @@ def fit(model, data, options):
         (MAKES.replace("shuffle=True", "batch_sampler=InfiniteRandomSampler(data)"), TRAINS, (False, True)),
         (MAKES.replace("train", "test"), TRAINS, (False, True)),
         (MAKES.replace("return train, None", "print(len(train))"), TRAINS, (False, True)),
+        (MAKES + "\ndef from_options(data, options): return loaders(data, options.workers)\n", TRAINS, (True, True)),
+        (MAKES + "\ndef main(data, show): show(loaders(data, 2)[0])\n", TRAINS, (False, True)),
+        (MAKES + "\ndef main(data, step): step(loaders(data, 2)[0]).backward()\n", TRAINS, (True, True)),
     ],
 )
 def test_handed_to_a_training(tmp_path: Path, makes: str, trains: str, found: tuple[bool, bool]) -> None:
