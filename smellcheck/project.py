@@ -41,6 +41,8 @@ _PATTERNS = {
     "mentions": rb"(?m)^[^#\n]*(?<!def )(?<!class )\b%b\b",
     "callers": rb"(?<!def )\b%b\s*\(",
     "definers": rb"\bdef\s+%b\b",
+    # An option, a setting or an argument that is nought, or is unless somebody says otherwise.
+    "noughts": rb"\b%b\b[\"']?\s*[:=]\s*0\b(?!\.)|--%b\b[^()]*?\bdefault\s*=\s*0\b(?!\.)",
     "importers": rb"\b(?:from\s+(?:[\w.]*\.)?%b\s+import|import\b[^\n]*\b%b)\b",
 }
 
@@ -114,7 +116,8 @@ class Project:
     def through(self, root: str, what: str, name: str) -> list[str] | None:
         """The modules below a root that may call, or that define, a function of some name, or import a module of it.
 
-        Of what `mentions` a name, files that are no modules as well. `None` when there are too many to look through.
+        Of what `mentions` a name or sets it to nought, files that are no modules as well. `None` when there are too
+        many to look through.
         """
         key = (root, what, name)
         if key not in self._through:
@@ -123,7 +126,7 @@ class Project:
 
     def _looked_through(self, root: str, what: str, name: str) -> list[str] | None:
         names = self.places.files(root)
-        beside = self.places.beside(root) if what == "mentions" else ()
+        beside = self.places.beside(root) if what in ("mentions", "noughts") else ()
         if names is None or beside is None:
             return None
         paths = (os.path.join(root, name) for name in (*names, *beside))
@@ -247,7 +250,7 @@ class Project:
             case "taken-from":
                 taken = self.taken_from(self.places.root(folder))
                 return ABSENT if taken is None else " ".join(sorted(taken))
-            case "callers" | "definers" | "importers" | "mentions":
+            case "callers" | "definers" | "importers" | "mentions" | "noughts":
                 paths = self.through(self.places.root(folder), what, rest)
                 told = [relative(each, folder) for each in paths] if paths is not None else [ABSENT]
                 return digest_of("\n".join(told))

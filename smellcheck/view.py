@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _MODULES, _TEXT = 60, 3_000_000
 #: How many re-exports are followed.
 _HOPS = 8
+#: What shows or tells how the program is used.
+_BESIDE = re.compile(r"(^|/)(examples?|docs?|demos?)/|\.(md|rst|txt|ipynb)$")
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,14 @@ class View:
     def mentioning(self, name: str) -> list[str] | None:
         """The files of the project, tests left out, that hold a name other than to define it."""
         return self._through("mentions", name)
+
+    def noughts(self, name: str) -> list[str] | None:
+        """The files of the project, tests left out, that set a name to nought or say that it is unless told."""
+        return self._through("noughts", name)
+
+    def own_code(self, path: str) -> bool:
+        """Whether a file is part of the project's program or its settings: no example and no prose."""
+        return not _BESIDE.search(relative(path, self._folder))
 
     def _through(self, what: str, name: str) -> list[str] | None:
         self._note(f"{what} {name}")

@@ -18,7 +18,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     batch = source(call, file)
     if batch is None or file.context.in_test(call):
         return
-    home = batch.body if isinstance(batch, cst.For) else file.parent(file.context.statement(call))
+    home = batch.body if isinstance(batch, cst.For | cst.FunctionDef) else file.parent(file.context.statement(call))
     calls = [one for one in file.tree.own_of_type(cst.Call, home or file.module) if source(one, file) is batch]
     if calls[0] is not call:
         return
@@ -30,7 +30,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 
 
 def source(call: cst.Call, file: File) -> cst.CSTNode | None:
-    """What gives the pinned batch of which a call moves a part to a device, and waits for it: a loop, or `next`."""
+    """What gives the pinned batch of which a call moves a part to a device, and waits: a loop, `next`, or callers."""
     device = file.moves.destination(call)
     if (
         device is None
@@ -46,14 +46,45 @@ def source(call: cst.Call, file: File) -> cst.CSTNode | None:
     loop = binder(part, file)
     if isinstance(loop, cst.CompFor):
         # `tuple(t.to(device) for t in batch)`
-        part, loop = loop.iter, binder(loop.iter, file)
-    if not isinstance(loop, cst.For) or not isinstance(part, cst.Name):
+        part = items(loop.iter)
+        loop = binder(part, file)
+    if isinstance(part, cst.Name) and loop is None:
+        return handed(part, file)
+    if not isinstance(part, cst.Name) or not isinstance(loop, cst.For):
         return None
     if file.context.is_guarded(call, loop) or not file.context.within(call, loop.body):
         return None
-    if not pinned(file.context.loop(loop).over, file):
+    return loop if is_drawn(part, loop, file) else None
+
+
+def items(held: cst.BaseExpression) -> cst.BaseExpression:
+    """What a comprehension takes its items from: `batch` of `batch.items()`."""
+    match held:
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("items" | "values")), args=[]):
+            return inner
+    return held
+
+
+def handed(name: cst.Name, file: File) -> cst.FunctionDef | None:
+    """The function of a parameter that each of its callers, all in sight, gives a pinned batch as it was drawn."""
+    reaching = file.scopes.reaching(name)
+    function = reaching[0].scope.node if len(reaching) == 1 and reaching[0].kind == "parameter" else None
+    if not isinstance(function, cst.FunctionDef) or not kept_as_drawn(name, function, file):
         return None
-    return loop if kept_as_drawn(part, loop, file) else None
+    calls = file.calls.passing(function)
+    given = [file.calls.argument_of(one, function, reaching[0]) for one in calls]
+    if not calls or file.calls.escapes(function):
+        return None
+    for one in given:
+        loop = binder(one, file) if one is not None else None
+        if not isinstance(one, cst.Name) or not isinstance(loop, cst.For) or not is_drawn(one, loop, file):
+            return None
+    return function
+
+
+def is_drawn(part: cst.Name, loop: cst.For, file: File) -> bool:
+    """Whether a name stands for a part of a batch as a loop over a pinning loader gives it."""
+    return pinned(file.context.loop(loop).over, file) and kept_as_drawn(part, loop, file)
 
 
 def kept_as_drawn(part: cst.Name, loop: cst.CSTNode, file: File) -> bool:

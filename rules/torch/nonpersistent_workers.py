@@ -13,22 +13,24 @@ _CHANGES = r"\b{0}\.(\w+\s*(\[[^\]\n]*\]\s*)?(=(?!=)|\.append\()|(set|update|re|
 
 @rule(
     imports="torch",
-    words=("num_workers", "for"),
-    calls=("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"),
+    words="num_workers",
+    calls=("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader", "monai.data.DataLoader"),
     practice="hardware",
     level="advice",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    given = file.argument(call, "num_workers", 5)
-    if given is None or file.argument(call, "persistent_workers") is not None or not file.loaders.workers(call):
+    loaders = file.loaders
+    given = loaders.setting(call, "num_workers", 5)
+    if given is None or loaders.setting(call, "persistent_workers") is not None:
         return
-    if file.context.in_test(call) or file.loaders.in_memory(call) or changes(call, file):
+    if not loaders.has_workers(call) or file.context.in_test(call) or loaders.in_memory(call) or changes(call, file):
         return
-    if not any(file.loaders.many_epochs(call, loop) for loop in file.loaders.readers(call)):
+    readers = loaders.readers(call)
+    if not any(loaders.many_epochs(call, loop) for loop in readers) and (readers or not loaders.handed_out(call)):
         return
-    number = file.text_of(given.value)
+    number = file.text_of(given)
     many = "worker processes are" if number != "1" else "worker process is"
-    kept = "True" if isinstance(given.value, cst.Integer) else f"{number} > 0"
+    kept = "True" if isinstance(given, cst.Integer) else f"{number} > 0"
     fix = Fix.unsafe("Keep the workers for the next epoch", file.add_argument(call, f"persistent_workers={kept}"))
     yield Smell(call, f"{number} {many} ended after each epoch and started again for the next", fix)
 

@@ -9,7 +9,7 @@ import libcst as cst
 from smellcheck import Edit, File, Fix, Smell, rule
 
 _LOOPS = (cst.For, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
-_DEVICES = re.compile(r"\.cuda\(|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
+_DEVICES = re.compile(r"\.cuda\(|torch\.cuda\.amp|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
 _DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
 _MANY = 3
 _METHODS = "item cpu numpy tolist sum any tensor backward manual_backward"
@@ -167,14 +167,28 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     found = [one for one in found if reads.waits(one)]
     if not found:
         return
-    few = len(found) < _MANY
-    often = "once" if len(found) == 1 else f"{len(found)} times"
+    times = sum(not otherwise(one, found, loop, file) for one in found)
+    # What a setting decides may be off.
+    always = [one for one in found if not file.context.is_guarded(one, loop)]
+    few = len(always) < _MANY
+    often = "once" if times == 1 else f"{times} times"
     yield Smell(
-        found[0],
+        (always or found)[0],
         f"every step waits for the device {often}, only to report figures or add them up",
         summed(found, loop, file),
         level="advice" if few else None,
     )
+
+
+def otherwise(read: cst.Call, found: list[cst.Call], loop: cst.CSTNode, file: File) -> bool:
+    """Whether a read is made where another one of a loop is not: in the other branch of a condition."""
+    for child, above in file.context.ancestors(read):
+        if above is loop:
+            return False
+        if isinstance(above, cst.If) and child is above.orelse:
+            if any(file.context.within(one, above.body) for one in found):
+                return True
+    return False
 
 
 def first_sent(calls: list[cst.Call], file: File) -> cst.Call | None:
@@ -192,7 +206,8 @@ def tally(call: cst.Call, file: File) -> Iterator[Smell]:
     if not file.matches(_DEVICES) or not figure(call, loop, file):
         return
     calls = file.tree.own_of_type(cst.Call, loop)
-    if call is not next(one for one in calls if figure(one, loop, file)):
+    figures = [one for one in calls if figure(one, loop, file)]
+    if call is not next((one for one in figures if not file.context.is_guarded(one, loop)), figures[0]):
         return
     if any(file.steps.sent(one) is not None for one in calls):
         return

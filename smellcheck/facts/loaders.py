@@ -26,6 +26,12 @@ _FOLDERS = re.compile(
     r"^torchvision\.datasets\.(folder\.)?(ImageFolder|DatasetFolder|Coco(Detection|Captions)|VOC(Detection|Segmentation)"
     r"|CelebA|Food101|Flowers102|OxfordIIITPet|StanfordCars|Places365|ImageNet|INaturalist|Kinetics|HMDB51|UCF101)$"
 )
+#: What draws samples at random, and what goes on for ever so that workers live on.
+_DRAWS = re.compile(r"random|weighted|distributed|episod", re.I)
+_ENDLESS = re.compile(r"infinite|repeat|endless|cycle|forever", re.I)
+_EVALUATES = re.compile(r"test|val|eval|infer|pred", re.I)
+#: What the number of workers is called where it is set.
+_COUNTS = ("num_workers", "workers", "n_workers")
 #: Callers are followed so far.
 _DEEPEST = 3
 
@@ -55,12 +61,68 @@ class Loaders:
     def _again(self, loader: cst.Call, node: cst.CSTNode, depth: int) -> bool:
         context = self._file.context
         for around in context.loops(node):
-            if around.kind == "epoch" and not context.within(loader, around.node):
+            # A loop that waits for an end, and reads a loader to its end in each turn, counts epochs in its own way.
+            if around.kind in ("epoch", "stream") and not context.within(loader, around.node):
                 return not context.is_guarded(node, around.node)
         function = context.function(node)
         if function is None or depth > _DEEPEST or context.function(loader) is function:
             return False
         return any(self._again(loader, call, depth + 1) for call in self._file.calls.passing(function))
+
+    def handed_out(self, loader: cst.Call) -> bool:
+        """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.
+
+        A loader of an evaluation may be read only once.
+        """
+        file = self._file
+        function = file.context.function(loader)
+        if function is None or not self._shuffles(loader) or not self._given_back(loader, function):
+            return False
+        calls = file.calls.passing(function)
+        if any(file.context.loops(call) for call in (loader, *calls)):
+            return False
+        # Who calls it here and trains nothing looks at samples, or at what a trained model makes of them.
+        if not all(isinstance(file.parent(call), cst.Return) for call in calls) and not file.phase.file_trains:
+            return False
+        project = file.project
+        if project is None:
+            return False
+        train, count = project.calling("backward"), project.mentioning("epoch")
+        return bool(set(train or ()) & set(count or ()))
+
+    def _shuffles(self, loader: cst.Call) -> bool:
+        """Whether a loader gives its samples in another order each time it is read, and comes to an end."""
+        samplers = (self.setting(loader, "sampler", 3), self.setting(loader, "batch_sampler", 4))
+        for given in samplers:
+            if given is not None and _ENDLESS.search(self._file.text_of(self._made(given, 0) or given)):
+                return False
+        given = self.setting(loader, "shuffle", 2)
+        if given is None:
+            return any(
+                each is not None and _DRAWS.search(self._file.text_of(self._made(each, 0) or each)) for each in samplers
+            )
+        # A name may be bound in several ways, of which one shuffles.
+        made = [one.value for one in self._file.scopes.reaching(given)] if isinstance(given, cst.Name) else []
+        return any(one is None or self._file.text_of(one) not in ("False", "0", "None") for one in made or [given])
+
+    def _given_back(self, loader: cst.Call, function: cst.FunctionDef) -> bool:
+        """Whether a loader, or the name that it is bound to, is what a function returns for a training."""
+        file = self._file
+        if any(isinstance(node, cst.Yield) for node in file.calls.own_nodes(function)):
+            return False
+        names: list[cst.CSTNode] = [loader]
+        match file.parent(loader):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+                if _EVALUATES.search(bound.value):
+                    return False
+                names += file.uses(bound)
+        return any(self._is_returned(one) for one in names)
+
+    def _is_returned(self, node: cst.CSTNode) -> bool:
+        above = self._file.parent(node)
+        while isinstance(above, cst.Element | cst.Tuple | cst.List | cst.DictElement | cst.Dict | cst.IfExp):
+            above = self._file.parent(above)
+        return isinstance(above, cst.Return)
 
     def to_cuda(self, loop: Loop) -> bool:
         """Whether what a loop reads is surely moved to a CUDA device, wherever there is one."""
@@ -118,10 +180,55 @@ class Loaders:
 
     def workers(self, loader: cst.Call) -> int | None:
         """How many worker processes a loader has, where that stands in the file: 0 unless it is said."""
-        if any(arg.star for arg in loader.args):
+        if any(arg.star and self._written(arg.value) is None for arg in loader.args):
             return None
-        given = self._file.argument(loader, "num_workers", 5)
-        return 0 if given is None else self._number(given.value, 0)
+        given = self.setting(loader, "num_workers", 5)
+        return 0 if given is None else self._number(given, 0)
+
+    def has_workers(self, loader: cst.Call) -> bool:
+        """Whether a loader has worker processes, by a number in the file or a setting that nothing says is nought."""
+        if any(arg.star and self._written(arg.value) is None for arg in loader.args):
+            return False
+        number = self.workers(loader)
+        given = self.setting(loader, "num_workers", 5)
+        project = self._file.project
+        if number is not None or given is None or project is None:
+            return bool(number)
+        names = {*re.findall(r"\w*worker\w*", self._file.text_of(given)), *_COUNTS}
+        spelled = {each for name in sorted(names) for each in (name, name.replace("_", "-"))}
+        found = [project.noughts(each) for each in sorted(spelled)]
+        return None not in found and not any(project.own_code(path) for one in found for path in one or ())
+
+    def setting(self, loader: cst.Call, name: str, position: int | None = None) -> cst.BaseExpression | None:
+        """What a loader is given by a name, there or in settings that stand in the same function."""
+        given = self._file.argument(loader, name, position)
+        named = (arg for arg in loader.args if arg.keyword is not None and arg.keyword.value == name)
+        if given is not None or (given := next(named, None)) is not None:
+            return given.value
+        held = [self._written(arg.value) or {} for arg in loader.args if arg.star == "**"]
+        return next((one[name] for one in held if name in one), None)
+
+    def _written(self, settings: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
+        """The settings that a name stands for, where all of them stand in one dictionary that nobody changes."""
+        file = self._file
+        if isinstance(settings, cst.Name):
+            home = file.context.function(settings) or file.module
+            for use in file.tree.named(settings.value, home):
+                above = file.parent(use)
+                if isinstance(above, cst.Attribute | cst.Subscript) and above.value is use:
+                    return None
+        match self._made(settings, 0):
+            case cst.Dict(elements=elements):
+                held = {
+                    str(one.key.evaluated_value): one.value
+                    for one in elements
+                    if isinstance(one, cst.DictElement) and isinstance(one.key, cst.SimpleString)
+                }
+                return held if len(held) == len(elements) else None
+            case cst.Call(func=cst.Name("dict"), args=args):
+                held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
+                return held if len(held) == len(args) else None
+        return None
 
     def _number(self, node: cst.CSTNode, depth: int) -> int | None:
         match node:
@@ -130,17 +237,22 @@ class Loaders:
             case cst.Name():
                 made = self._made(node, depth)
                 return None if made is None or isinstance(made, cst.Name) else self._number(made, depth + 1)
-            case cst.Attribute(value=cst.Name(), attr=cst.Name(value=option)):
+            case cst.Attribute(attr=cst.Name(value=option)):
                 return self._default(option)
         return None
 
     def _default(self, option: str) -> int | None:
-        """What an option of the command line is unless the user says otherwise."""
+        """What an option of the command line, or of settings in the file, is unless the user says otherwise."""
         for call in self._file.calls.named(frozenset({"add_argument"})):
             names = [str(arg.value.evaluated_value) for arg in call.args if isinstance(arg.value, cst.SimpleString)]
             default = self._file.argument(call, "default")
             if any(name.lstrip("-").replace("-", "_") == option for name in names) and default is not None:
                 return int(default.value.evaluated_value) if isinstance(default.value, cst.Integer) else None
+        for element in self._file.all(cst.DictElement):
+            match element:
+                case cst.DictElement(key=cst.SimpleString() as key, value=cst.Integer() as number):
+                    if key.evaluated_value == option:
+                        return int(number.evaluated_value)
         return None
 
     def dataset(self, loader: cst.Call) -> cst.ClassDef | None:

@@ -25,6 +25,8 @@ _PASSES = (
     cst.FormattedString, cst.FormattedStringExpression, cst.ConcatenatedString, cst.DictComp, cst.Call, cst.Attribute,
 )  # fmt: skip
 _DEEPEST = 4
+#: What is asked for to look closer, and is not there otherwise.
+_ASKED = re.compile(r"debug|verbose|print|profil|%|isinstance|is_tensor|\(", re.I)
 _TIMED = re.compile(r"\btime\b|perf_counter|synchronize|\btimeit|locals\(\)")
 
 
@@ -104,9 +106,16 @@ class Readbacks:
             if isinstance(above, cst.If | cst.IfExp) and child is not above.test:
                 if child is above.orelse and loop is not None and _asks_for_the_first(above.test):
                     continue
+                if isinstance(loop, cst.For | cst.While) and self._settled(above.test, loop):
+                    continue
                 if loop is not None or re.search(r"%|isinstance|is_tensor", self._file.text_of(above.test)):
                     return True
         return False
+
+    def _settled(self, test: cst.BaseExpression, loop: cst.For | cst.While) -> bool:
+        """Whether a condition is the same in all turns of a loop: a setting or a rank, and none that asks for more."""
+        text = self._file.text_of(test)
+        return not _ASKED.search(text) and self._file.context.invariant(test, loop)
 
     def _skipped(self, body: cst.CSTNode) -> bool:
         """Whether most turns end before they report: `if step % 10: continue`."""

@@ -1,9 +1,12 @@
 """What reads a data loader, where its batches go, and what its samples are made of."""
 
+from pathlib import Path
+
 import libcst as cst
 import pytest
 
 from smellcheck.file import File
+from smellcheck.project import Project
 
 HEAD = """
 import argparse, torch
@@ -31,6 +34,12 @@ def made(text: str) -> tuple[File, cst.Call]:
         ("DataLoader(data, num_workers=args.num_workers)", 3),
         ("DataLoader(data, num_workers=args.others)", None),
         ("DataLoader(data, **more)", None),
+        ("more = dict(num_workers=5)\nDataLoader(data, **more)", 5),
+        ("more = {'num_workers': 6}\nDataLoader(data, **more)", 6),
+        ("more = {}\nmore['num_workers'] = 6\nDataLoader(data, **more)", None),
+        ("more = dict(batch_size=6)\nDataLoader(data, **more)", 0),
+        ("options = {'load_workers': 7}\nDataLoader(data, num_workers=args.load_workers)", 7),
+        ("def f(count=2): DataLoader(data, num_workers=count)", None),
         ("def f(count): DataLoader(data, num_workers=count)", None),
     ],
 )
@@ -80,3 +89,49 @@ def test_what_samples_are_made_of(text: str, decodes: str | None, in_memory: boo
     file, loader = made(text)
     assert file.loaders.decodes(loader) == decodes
     assert file.loaders.in_memory(loader) is in_memory
+
+
+MAKES = """
+import torch
+from torch.utils.data import DataLoader
+
+def loaders(data, workers):
+    train = DataLoader(data, shuffle=True, num_workers=workers)
+    return train, None
+"""
+TRAINS = """
+from makes import loaders
+
+def fit(model, data, options):
+    for epoch in range(options.epochs):
+        for x in loaders(data, options.workers)[0]:
+            model(x).backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("makes", "trains", "found"),
+    [
+        (MAKES, TRAINS, (True, True)),
+        (MAKES, TRAINS.replace("epoch", "step"), (False, True)),
+        (MAKES, TRAINS.replace("backward", "detach"), (False, True)),
+        (MAKES, TRAINS + "\noptions = dict(workers=0)\n", (True, False)),
+        (MAKES, TRAINS + "\nparser.add_argument('--num-workers', type=int, default=0)\n", (True, False)),
+        (MAKES.replace("shuffle=True", "shuffle=False"), TRAINS, (False, True)),
+        (MAKES.replace("shuffle=True", "sampler=RandomSampler(data)"), TRAINS, (True, True)),
+        (MAKES.replace("shuffle=True", "batch_sampler=InfiniteRandomSampler(data)"), TRAINS, (False, True)),
+        (MAKES.replace("train", "test"), TRAINS, (False, True)),
+        (MAKES.replace("return train, None", "print(len(train))"), TRAINS, (False, True)),
+        (MAKES + "\ndef from_options(data, options): return loaders(data, options.workers)\n", TRAINS, (True, True)),
+        (MAKES + "\ndef main(data, show): show(loaders(data, 2)[0])\n", TRAINS, (False, True)),
+        (MAKES + "\ndef main(data, step): step(loaders(data, 2)[0]).backward()\n", TRAINS, (True, True)),
+    ],
+)
+def test_handed_to_a_training(tmp_path: Path, makes: str, trains: str, found: tuple[bool, bool]) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "trains.py").write_text(trains)
+    path = tmp_path / "makes.py"
+    path.write_text(makes)
+    file = File(makes, str(path), project=Project().view(path))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert (file.loaders.handed_out(loader), file.loaders.has_workers(loader)) == found

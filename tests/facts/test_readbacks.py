@@ -94,3 +94,21 @@ def test_what_all_turns_but_the_first_do_is_not_seldom() -> None:
     code = "for i, x in enumerate(xs):\n    if i == 0:\n        pass\n    else:\n        x.item()\n"
     file, call = first(code, "item")
     assert not file.readbacks.seldom(call, file.context.loops(call)[0].node)
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        ("rank == 0", False),
+        ("self.args.use_amp", False),
+        ("not distributed", False),
+        ("args.debug", True),
+        ("i > 10", True),
+        ("due()", True),
+        ("best < 1", True),
+    ],
+)
+def test_what_a_setting_decides_is_done_in_all_turns(test: str, expected: bool) -> None:
+    code = f"for i, x in enumerate(xs):\n    best = i\n    if {test}:\n        x.item()\n"
+    file, call = first(code, "item")
+    assert file.readbacks.seldom(call, file.context.loops(call)[0].node) is expected
