@@ -15,6 +15,7 @@ from .facts.constants import Constants
 from .facts.context import Context
 from .facts.dtypes import Dtypes
 from .facts.elements import Elements
+from .facts.entries import Entries
 from .facts.fallbacks import Fallbacks
 from .facts.figures import Figures
 from .facts.gathering import Gatherings
@@ -115,6 +116,11 @@ class File(Parsed):
     def dtypes(self) -> Dtypes:
         """Which arrays surely hold 64-bit floats."""
         return Dtypes(self)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """Which tensors are entries of batches."""
+        return Entries(self)
 
     @cached_property
     def samples(self) -> Samples:
