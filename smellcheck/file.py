@@ -15,6 +15,8 @@ from .facts.constants import Constants
 from .facts.context import Context
 from .facts.dtypes import Dtypes
 from .facts.elements import Elements
+from .facts.elsewhere import Elsewhere
+from .facts.entries import Entries
 from .facts.evaluating import Evaluating
 from .facts.fallbacks import Fallbacks
 from .facts.figures import Figures
@@ -121,6 +123,16 @@ class File(Parsed):
     def dtypes(self) -> Dtypes:
         """Which arrays surely hold 64-bit floats."""
         return Dtypes(self)
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """Who calls this file's functions, and the instances of its classes, in all of the project."""
+        return Elsewhere(self)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """Which tensors are entries of batches."""
+        return Entries(self)
 
     @cached_property
     def samples(self) -> Samples:

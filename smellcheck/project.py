@@ -226,6 +226,9 @@ class Project:
         match what:
             case "summary":
                 return self._digest(os.path.normpath(os.path.join(folder, rest)))
+            case "text":
+                key = self.key(os.path.normpath(os.path.join(folder, rest)))
+                return ABSENT if key is None or not rest.endswith(".py") else key[0]
             case "module" | "only-module":
                 name, _, start = rest.partition(" ")
                 find = self.places.module if what == "module" else self.places.only_module

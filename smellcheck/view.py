@@ -68,6 +68,15 @@ class View:
             self._consulted[path] = self._project.summary(path) if within else None
         return self._consulted[path]
 
+    def module_text(self, path: str) -> str | None:
+        """What a module of the project says in full; `None` for what is no text, or too much of it."""
+        if self.summary(path) is None or self._note(f"text {relative(path, self._folder)}") == ABSENT:
+            return None
+        try:
+            return (self._project.data(path) or b"").decode()
+        except UnicodeDecodeError:
+            return None
+
     def _note(self, question: str) -> str:
         if question not in self._asked:
             self._asked[question] = self._project.answer(question, self.path)

@@ -16,8 +16,6 @@ _TURNS = {"batch", "chunk", "sample", "stream"}
 #: What lists all orders of so many, or all choices of some of them.
 _ORDERS = {f"itertools.{name}" for name in ("permutations", "combinations", "combinations_with_replacement")}
 _DECIDED = {"device", "out", "requires_grad", "pin_memory"}
-# What the tensors of a batch are entries of.
-_BATCH = re.compile(r"(^|_)(batch(ed)?|samples?|inputs?|data|examples?)(_|$)")
 # A branch that is taken for these reasons is taken in every pass.
 _USUAL = re.compile(r"cuda|is_available|training|device|gpu|\.ndim\b|\.dim\(\)", re.I)
 
@@ -148,7 +146,7 @@ def rare(made: cst.Call, place: cst.BaseExpression, file: File) -> bool:
     function = file.context.function(made)
     if function is not None and any("cache" in file.text_of(one.decorator) for one in function.decorators):
         return True
-    return not file.hot.runs_often(made) and not follows_input(place, function, file)
+    return not file.hot.runs_each_step(made) and not follows_input(place, function, file)
 
 
 def iterated(loop: cst.ListComp | cst.For) -> cst.BaseExpression:
@@ -173,25 +171,13 @@ def follows_input(place: cst.BaseExpression, function: cst.FunctionDef | None, f
             return False
     given = [one.node for one in file.scopes.reaching(tensor) if one.kind == "parameter"]
     known = file.values.kind(tensor) in (None, "tensor", "output") and tensor.value != "self"
-    return known and (len(given) == 1 or of_batch(tensor, file))
+    return known and (len(given) == 1 or file.entries.of_batch(tensor))
 
 
 def is_maker(place: cst.Name, file: File) -> bool:
     """Whether a tensor itself makes the new one where it is: `x.new_tensor([1, 2])`."""
     method = file.parent(place)
     return isinstance(method, cst.Attribute) and method.attr.value == "new_tensor"
-
-
-def of_batch(tensor: cst.Name, file: File) -> bool:
-    """Whether a tensor is an entry of a batch that a function is given: `batch["image"]`."""
-    reaching = file.scopes.reaching(tensor)
-    match reaching[0].value if len(reaching) == 1 and not reaching[0].path else None:
-        case cst.Subscript(
-            value=cst.Name(value=name) as batch, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString()))]
-        ):
-            kinds = [one.kind for one in file.scopes.reaching(batch)]
-            return kinds == ["parameter"] and _BATCH.search(name) is not None
-    return False
 
 
 def kept(whole: cst.BaseExpression, file: File) -> bool:

@@ -19,6 +19,7 @@ _DRAWS = {"normal_", "uniform_"}
 # Such methods of a layer run once, whatever they are given.
 _ONCE = re.compile(r"init|build|make|load|set_|reset|fuse|export|convert|prune|merge")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
+_REPEATS = {"numpy.repeat", "numpy.tile"}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
 # What is made on these conditions is made once, and kept, where an episode has ended, or where numbers have failed.
 _FIRST = re.compile(
@@ -28,6 +29,7 @@ _FIRST = re.compile(
 #: Assignments are followed so far.
 _DEEPEST = 3
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
+_DTYPE = re.compile(r"\.dtype$|^torch\.(u?int|b?float)\d+$|^torch\.(long|float|half|double|int|bool)$")
 _LIST = "a list of known numbers"
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
@@ -57,7 +59,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if device.strip("\"'").startswith("cpu") or file.context.in_test(made) or rare(made, file):
         return
-    if not file.hot.runs_often(made) and not follows_input(moved, file) and not sized_by_input(made, file):
+    if not file.hot.runs_each_step(made) and not follows_input(moved, file) and not sized_by_input(made, file):
         return
     if moved.args and on_the_host(moved.args[0].value, file):
         return
@@ -153,6 +155,9 @@ def filling(array: cst.CSTNode | None, file: File) -> str | None:
             return filling(inner, file)
         case cst.Call(func=func) if file.name(func) in _FILLERS:
             return file.text_of(func)
+        case cst.Call(func=func, args=[cst.Arg(value=first), *_]) if file.name(func) in _REPEATS:
+            known = file.constants.plain(first) or filling(first, file) is not None
+            return file.text_of(func) if known else None
         case cst.Call(func=func, args=[cst.Arg(value=first), *_]) if file.name(func) in _REARRANGE:
             parts = [part.value for part in first.elements] if isinstance(first, cst.List | cst.Tuple) else [first]
             found = [filling(part, file) for part in parts]
@@ -165,6 +170,10 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
     current: cst.BaseExpression = made
     while True:
         attribute = file.parent(current)
+        wrapper = file.parent(attribute) if isinstance(attribute, cst.Arg) else None
+        if isinstance(wrapper, cst.Call) and file.moves.wraps(wrapper):
+            current = wrapper
+            continue
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
             after = file.moves.right_after(made) if straight(current, file) else None
@@ -220,8 +229,8 @@ def goes_along(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
 
 def is_cast(call: cst.Call, attribute: cst.Attribute, file: File) -> bool:
     """Whether a call of a method changes nothing but the type: `x.long()`, `x.to(other.dtype)`."""
-    if attribute.attr.value == "to" and len(call.args) == 1:
-        return file.text_of(call.args[0].value).endswith(".dtype")
+    if attribute.attr.value in ("to", "type") and len(call.args) == 1:
+        return _DTYPE.search(file.text_of(call.args[0].value)) is not None
     return attribute.attr.value in _CASTS and not call.args
 
 
@@ -286,29 +295,41 @@ def sized_by_input(made: cst.Call, file: File) -> bool:
     """Whether the sizes are those of a tensor which a function is given: who gives tensors calls again."""
     function = file.context.function(made)
     owner = file.calls.class_of(function) if function is not None else None
-    if function is None or (owner is not None and not file.values.is_module_class(owner)):
+    if function is None or (owner is not None and _ONCE.search(function.name.value)):
         return False
-    if owner is not None and _ONCE.search(function.name.value):
-        return False
-    sizes = [arg.value for arg in made.args]
-    for name in [name for size in sizes for name in file.names_in(size)]:
-        reaching = file.scopes.reaching(name)
-        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].value is None:
-            continue
-        match reaching[0].value:
-            case (
-                cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape"))
-                | cst.Call(func=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("size")))
-                | cst.Subscript(value=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("shape")))
-                | cst.Subscript(value=cst.Call(func=cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("size"))))
-            ) if not _NO_TENSOR.match(tensor.value):
-                reaching = file.scopes.reaching(tensor)
-                # What is divided in its place is still what was given.
-                if any(one.kind == "augment" for one in reaching):
-                    reaching = file.scopes.definitions(tensor)
-                if "parameter" in {one.kind for one in reaching}:
-                    return True
+    layer = owner is None or file.values.is_module_class(owner)
+    for arg in made.args:
+        found = [file.scopes.reaching(name) for name in file.names_in(arg.value)]
+        values = [one[0].value for one in found if len(one) == 1 and one[0].kind == "assign"]
+        given = [tensor for tensor in map(sized_tensor, values) if tensor is not None]
+        if layer and any(is_given(tensor, file) for tensor in given):
+            return True
+        if any(file.entries.of_batch(tensor) for tensor in (*given, sized_tensor(arg.value))):
+            return True
     return False
+
+
+def sized_tensor(size: cst.CSTNode | None) -> cst.BaseExpression | None:
+    """The tensor of which an expression is a size, or all sizes."""
+    match size:
+        case cst.Subscript(value=cst.Attribute() | cst.Call() as whole):
+            return sized_tensor(whole)
+        case cst.Attribute(value=tensor, attr=cst.Name("shape")):
+            return tensor
+        case cst.Call(func=cst.Attribute(value=tensor, attr=cst.Name("size"))):
+            return tensor
+    return None
+
+
+def is_given(tensor: cst.BaseExpression, file: File) -> bool:
+    """Whether a function surely is given a tensor."""
+    if not isinstance(tensor, cst.Name) or _NO_TENSOR.match(tensor.value):
+        return False
+    reaching = file.scopes.reaching(tensor)
+    # What is divided in its place is still what was given.
+    if any(one.kind == "augment" for one in reaching):
+        reaching = file.scopes.definitions(tensor)
+    return "parameter" in {one.kind for one in reaching}
 
 
 def counts(made: cst.Call) -> bool:

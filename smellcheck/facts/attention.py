@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
+from .dropouts import Dropouts
 from .fused import Fused, layout_of
 from .weights import Weights
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _PRODUCTS = frozenset({"torch.matmul", "torch.bmm", "torch.einsum"})
 _SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"})
-_DROPOUT = frozenset({"torch.nn.functional.dropout", "torch.dropout"})
 _CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
 _SHAPED = frozenset({"view", "reshape", "unsqueeze", "squeeze", "contiguous"})
 _DEEPEST = 20
@@ -59,7 +59,7 @@ class Attention:
     equations: tuple[str, str] | None = None
     #: Whether the shape of what lies between is asked for.
     asked: bool = False
-    #: Whether the weights are handed out, or masked, where an option asks for it.
+    #: Whether the weights are handed out, to an option or to who lets them lie, or are masked where an option asks.
     optional: bool = False
 
 
@@ -92,8 +92,7 @@ class Attentions:
 
     def __init__(self, file: File) -> None:
         self._file = file
-        self._fused = Fused(file)
-        self._weights = Weights(file)
+        self._dropouts, self._fused, self._weights = Dropouts(file), Fused(file), Weights(file)
 
     def of(self, result: cst.BaseExpression) -> Attention | None:
         """The attention whose second product an expression is, when nobody reads its weights."""
@@ -108,16 +107,16 @@ class Attentions:
             trail, weights, value = _Trail(turned=True, winding=True), value, weights
             product = self._back(weights, trail, 0)
         first = self.operands(product) if product is not None and trail.softened else None
-        if trail.turned and not trail.exchanged:
-            return None
-        if trail.third and (not isinstance(product, cst.Call) or self._file.name(product.func) != "torch.bmm"):
-            return None
         if product is None or first is None or (first[2] is None) != (equation is None):
+            return None
+        batched = isinstance(product, cst.Call) and self._file.name(product.func) == "torch.bmm"
+        if (trail.turned and not trail.exchanged) or (trail.third and not batched):
             return None
         readers = self._weights.readers(trail.definitions, trail.inner)
         if readers is None:
             return None
-        asked, optional = "shape" in readers or trail.winding, "option" in readers or trail.spared
+        asked = "shape" in readers or trail.winding
+        optional = not readers.isdisjoint({"option", "nobody"}) or trail.spared
         parts = [one.node for one in trail.definitions]
         parts += [step.node for step in trail.steps if isinstance(step.node, cst.Expr)]
         equations = (first[2], equation) if first[2] is not None and equation is not None else None
@@ -331,11 +330,13 @@ class Attentions:
         if any(arg.star for arg in call.args):
             return None
         if given and not trail.softened:
-            layer = self._file.values.of(call.func) if name is None else None
-            if name in _DROPOUT or (layer is not None and layer.name == "torch.nn.Dropout"):
+            if (dropped := self._dropouts.of(call)) is not None:
+                # How much is dropped by what is given, only the caller knows.
+                trail.winding |= dropped == "given"
                 return given[0], AttentionStep("dropout", call, test=trail.test)
             if name in _SOFTMAX:
                 return (given[0], AttentionStep("softmax", call)) if self._last(call, 1, trail) else None
+            layer = self._file.values.of(call.func) if name is None else None
             if layer is not None and layer.name == "torch.nn.Softmax":
                 return (given[0], AttentionStep("softmax", call)) if self._last(layer.made, 0, trail) else None
         match call.func:

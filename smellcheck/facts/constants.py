@@ -115,6 +115,9 @@ class Constants:
                 promised = bound.node.annotation if isinstance(bound.node, cst.Param) else None
                 if promised is not None:
                     return file.text_of(promised.annotation) in ("int", "float")
+                # So is what is a whole number unless it is given: nobody gives a tensor in the place of a count.
+                if isinstance(bound.value, cst.Integer):
+                    return True
                 given = [file.calls.argument_of(call, function, bound) for call in file.calls.passing(function)]
                 return bool(given) and all(one is not None and self.plain(one, depth) for one in given)
         return False

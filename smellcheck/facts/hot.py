@@ -9,6 +9,7 @@ import libcst as cst
 
 if TYPE_CHECKING:
     from ..file import File
+    from .loops import Loop
 
 #: Methods of a module that run once, to make it or to get it ready.
 _ONCE = re.compile(
@@ -22,6 +23,8 @@ _HOOKS = re.compile(r"^_?(compute_loss|training_step|prediction_step|get_batch_l
 #: What is called so, and sends a loss backward once, is one step of many.
 _STEP = re.compile(r"step|batch|update|optimi[sz]e|learn|iter|backward")
 _TRAINER = re.compile(r"Trainer(Base)?$")
+#: Metrics whose `update` their framework, or the step itself, calls with each batch.
+_METRIC = re.compile(r"^(torchmetrics|(pytorch_)?lightning(\.pytorch)?\.metrics)\b")
 #: Callers are followed so far.
 _DEEPEST = 3
 
@@ -31,35 +34,70 @@ class Hot:
 
     def __init__(self, file: File) -> None:
         self._file = file
-        self._known: dict[cst.FunctionDef, bool] = {}
+        self._known: dict[tuple[cst.FunctionDef, bool], bool] = {}
+        self._steps: dict[cst.CSTNode, bool] = {}
 
     def runs_often(self, node: cst.CSTNode) -> bool:
         """Whether a node runs more often than once a run of the program or once an epoch."""
         return self._often(node, 0)
 
-    def _often(self, node: cst.CSTNode, depth: int) -> bool:
+    def runs_each_step(self, node: cst.CSTNode) -> bool:
+        """Whether a node runs often, or in each epoch of a training that takes one step an epoch."""
+        return self._often(node, 0) or self._often(node, 0, whole=True)
+
+    def _often(self, node: cst.CSTNode, depth: int, *, whole: bool = False) -> bool:
+        """Whether a node runs often; with `whole`, epochs that are one step are often enough."""
         context = self._file.context
         function = context.function(node)
         if function is not None and _DEPLOYS.search(function.name.value):
             return False
-        if any(loop.kind not in ("epoch", "fold", "few", "member") for loop in context.loops(node)):
+        if any(
+            loop.kind not in ("epoch", "fold", "few", "member") or (whole and self._is_one_step(loop))
+            for loop in context.loops(node)
+        ):
             return True
         if function is None or depth > _DEEPEST:
             return False
-        if function not in self._known:
-            self._known[function] = False  # a function that calls itself says nothing of how often it is called
-            self._known[function] = self._called_often(function, depth)
-        return self._known[function]
+        key = (function, whole)
+        if key not in self._known:
+            self._known[key] = False  # a function that calls itself says nothing of how often it is called
+            self._known[key] = self._called_often(function, depth, whole=whole)
+        return self._known[key]
 
-    def _called_often(self, function: cst.FunctionDef, depth: int) -> bool:
+    def _called_often(self, function: cst.FunctionDef, depth: int, *, whole: bool) -> bool:
         owner, name = self._file.calls.class_of(function), function.name.value
-        if (owner is not None and _HOOKS.match(name) and self._is_trainer(owner)) or self._takes_a_step(function):
+        if self._takes_a_step(function) or (owner is not None and self._is_hook(owner, name)):
             return True
         if owner is not None and self._file.values.is_module_class(owner) and not _ONCE.match(name):
             return bool(_FORWARDS.match(name)) or any(
-                self._often(call, depth + 1) for call in self._file.calls.callers(function)
+                self._often(call, depth + 1, whole=whole) for call in self._file.calls.callers(function)
             )
-        return any(self._often(call, depth + 1) for call in self._file.calls.passing(function))
+        return any(self._often(call, depth + 1, whole=whole) for call in self._file.calls.passing(function))
+
+    def _is_one_step(self, loop: Loop) -> bool:
+        """Whether each round of a loop over epochs is one step: it sends a loss backward, and steps, outside others."""
+        if loop.kind != "epoch":
+            return False
+        if loop.node not in self._steps:
+            file, own = self._file, self._file.calls.own_calls(loop.node)
+            sent = [call for call in own if file.steps.sent(call) is not None]
+            stepped = [call for call in own if file.steps.stepping(call) is not None]
+            within = all(file.context.loops(call)[0].node is loop.node for call in (*sent, *stepped))
+            self._steps[loop.node] = bool(sent and stepped) and within
+        return self._steps[loop.node]
+
+    def _is_hook(self, owner: cst.ClassDef, name: str) -> bool:
+        """Whether a framework calls a method of a class with each batch."""
+        return (bool(_HOOKS.match(name)) and self._is_trainer(owner)) or (name == "update" and self._is_metric(owner))
+
+    def _is_metric(self, owner: cst.ClassDef) -> bool:
+        """Whether a class derives from a metric of Lightning or torchmetrics."""
+        return any(
+            _METRIC.match(self._file.name(base.value) or "")
+            for line in self._file.calls.bases(owner)
+            for base in line.bases
+            if base.keyword is None
+        )
 
     def _is_trainer(self, owner: cst.ClassDef) -> bool:
         """Whether a class derives from a trainer."""

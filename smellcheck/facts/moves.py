@@ -37,7 +37,10 @@ class Moves:
                     return None
                 text = self._file.text_of(first.value)
                 known = self._file.values.kind(first.value) in ("device", "string") or text.endswith(".device")
-                return text if known or _DEVICE.search(text.strip("\"'").rpartition(".")[2]) else None
+                # `self._device()` asks for one.
+                return (
+                    text if known or _DEVICE.search(text.removesuffix("()").strip("\"'").rpartition(".")[2]) else None
+                )
         return None
 
     def right_after(self, made: cst.CSTNode) -> cst.Call | None:
@@ -59,11 +62,24 @@ class Moves:
             after = list(after[0].body)
         match after:
             case [cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=to))], value=cst.Call() as moved)] if (
-                to == name and self.destination(moved) is not None
+                to == name
             ):
-                receiver = moved.func.value if isinstance(moved.func, cst.Attribute) else None
-                return moved if isinstance(receiver, cst.Name) and receiver.value == name else None
+                inner = self.unwrapped(moved)
+                receiver = inner.func.value if isinstance(inner.func, cst.Attribute) else None
+                moves = isinstance(receiver, cst.Name) and receiver.value == name
+                return inner if moves and self.destination(inner) is not None else None
         return None
+
+    def unwrapped(self, call: cst.Call) -> cst.Call:
+        """What a `Variable` is made of, which has been the same as itself since torch 0.4; other calls as they are."""
+        match call:
+            case cst.Call(args=[cst.Arg(value=cst.Call() as inner, star="")]) if self.wraps(call):
+                return inner
+        return call
+
+    def wraps(self, call: cst.Call) -> bool:
+        """Whether a call makes a `Variable`, and says nothing of gradients."""
+        return len(call.args) == 1 and self._file.name(call.func) == "torch.autograd.Variable"
 
     def wherever_used(self, made: cst.BaseExpression) -> cst.Call | None:
         """The first call that moves what was just made and named, where nothing else is done with the name."""

@@ -84,8 +84,13 @@ class Ranks:
         function = parameter.scope.node
         if not isinstance(function, cst.FunctionDef):
             return None
-        given = [self._file.calls.argument_of(call, function, parameter) for call in self._file.calls.passing(function)]
-        found = {None if one is None else self.of(one, depth) for one in given}
+        calls = [(self._file, call) for call in self._file.calls.passing(function)]
+        calls = calls or list(self._file.elsewhere.calls(function) or ())
+        found = set()
+        for file, call in calls:
+            given = self._file.calls.argument_of(call, function, parameter)
+            ranks = self if file is self._file else file.ranks
+            found.add(None if given is None else ranks.of(given, depth))
         return found.pop() if len(found) == 1 else None
 
     @staticmethod

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
+from .elsewhere import CallSite
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -127,18 +129,31 @@ class Weights:
         if not isinstance(file.parent(whole), cst.Return):
             return False
         at = list(whole.elements).index(element)
-        calls = file.calls.passing(function)
-        if not calls or len(calls) != len(file.calls.callers(function)) or file.calls.escapes(function):
-            return False
-        if file.calls.class_of(function) is None and file.reach.taken(function.name.value):
-            return False
-        return all(self._lets_lie(call, at) for call in calls)
+        calls = self._calls(function)
+        return bool(calls) and all(self._lets_lie(one, at) for one in calls or ())
 
-    def _lets_lie(self, call: cst.Call, at: int) -> bool:
-        match self._file.parent(call):
+    def _calls(self, function: cst.FunctionDef) -> list[CallSite] | None:
+        """All calls of a function, `None` where there may be others."""
+        file = self._file
+        calls, owner = file.calls.passing(function), file.calls.class_of(function)
+        if owner is not None and function.name.value != "forward":
+            sure = len(calls) == len(file.calls.callers(function)) and not file.calls.escapes(function)
+            return [CallSite(file, call) for call in calls] if sure else None
+        if owner is None and (file.calls.escapes(function) or len(calls) != len(file.calls.callers(function))):
+            return None
+        if owner is None and not file.reach.taken(function.name.value):
+            return [CallSite(file, call) for call in calls]
+        return file.elsewhere.calls(function)
+
+    def _lets_lie(self, site: CallSite, at: int) -> bool:
+        """Whether a caller leaves the item at a place of what it is given, or hands it to callers who all do."""
+        file, call = site
+        match file.parent(call):
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements))]) if at < len(elements):
                 name = elements[at].value
-                return isinstance(name, cst.Name) and not self._file.uses(name)
+                if not isinstance(name, cst.Name):
+                    return False
+                return all(file is self._file and self._thrown_away(use) for use in file.uses(name))
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=picked)))]):
                 return picked != str(at)
         return False

@@ -174,6 +174,71 @@ def test_a_switch_that_another_file_may_turn(other: str, expected: bool, tmp_pat
     assert returned is not None and (file.attentions.of(returned) is not None) is expected
 
 
+HANDED_OUT = """
+import torch
+from torch import nn
+
+class Scored(nn.Module):
+    def forward(self, query, key, value, mask=None, dropout=None):
+        scores = torch.matmul(query, key.transpose(-2, -1)) / 8
+        if mask is not None:
+            scores = scores.masked_fill(mask == 0, -1e9)
+        weights = scores.softmax(dim=-1)
+        if dropout is not None:
+            weights = dropout(weights)
+        return torch.matmul(weights, value), weights
+
+def scored(query, key, value):
+    weights = torch.matmul(query, key.transpose(-2, -1)).softmax(dim=-1)
+    return torch.matmul(weights, value), weights
+"""
+HEADS = """
+from torch import nn
+from {start} import Scored, scored
+
+class Heads(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.layers, self.dropout = layers, nn.Dropout(0.1)
+        self.scored = {made}
+
+    def forward(self, *given):
+        q, k, v = [layer(x).view(x.size(0), -1, 4, 8).transpose(1, 2) for layer, x in zip(self.layers, given)]
+        {line}
+"""
+CALLED = "x, weights = self.scored(q, k, v, dropout=self.dropout)"
+
+
+@pytest.mark.parametrize(
+    ("made", "line", "expected"),
+    [
+        ("Scored()", f"{CALLED}; return x", (4, None)),
+        ("Scored()", "return self.scored(q, k, v)[0]", (4, None)),
+        ("None", "x, _ = scored(q, k, v); return x", (None, 4)),
+        ("Scored()", f"{CALLED}; return x, weights", (None, None)),
+        ("Scored()", f"{CALLED}; show(self.scored); return x", (None, None)),
+        ("nn.ModuleList([Scored()])", f"{CALLED}; return x", (None, None)),
+        ("scored", "x, _ = scored(q, k, v); return x", (None, None)),
+        ("None", "return scored(q, k, v)", (None, None)),
+        ("None", "return q", (None, None)),
+    ],
+)
+@pytest.mark.parametrize("start", [".net", "."])
+def test_weights_that_other_modules_let_lie(
+    start: str, made: str, line: str, expected: tuple[int | None, int | None], tmp_path: Path
+) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .net import Scored, scored\n")
+    (package / "heads.py").write_text(HEADS.format(start=start, made=made, line=line))
+    path = package / "net.py"
+    path.write_text(HANDED_OUT)
+    file = File(HANDED_OUT, str(path), project=Project().view(path))
+    returned = [one.value.elements[0].value for one in file.all(cst.Return) if isinstance(one.value, cst.Tuple)]
+    found = [file.attentions.of(one) for one in returned]
+    assert tuple(None if one is None else file.ranks.of(one.query) for one in found) == expected
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [

@@ -32,6 +32,13 @@ from smellcheck.file import File
         ("class A(_BaseTrainer):\n    def _compute_loss(self, m, x):\n        work()\n", True),
         ("class A(Trainer):\n    def create_optimizer(self):\n        work()\n", False),
         ("class A:\n    def compute_loss(self, x):\n        work()\n", False),
+        # The metrics of a framework are updated with each batch.
+        ("import torchmetrics\nclass A(torchmetrics.Metric):\n    def update(self, x, y):\n        work()\n", True),
+        (
+            "from pytorch_lightning.metrics import Metric\nclass A(Metric):\n    def compute(self):\n        work()\n",
+            False,
+        ),
+        ("class A(Metric):\n    def update(self, x, y):\n        work()\n", False),
         # One step of a training, given its batch, is taken again and again.
         ("def step(self, batch):\n    work()\n    loss(batch).backward()\n    self.optimizer.step()\n", True),
         ("def step(self, batch):\n    work()\n    for x in batch:\n        x.backward()\n        opt.step()\n", False),
@@ -44,3 +51,29 @@ def test_what_runs_often(text: str, often: bool) -> None:
     file = File(text, "script.py")
     (call,) = file.calls.named(frozenset({"work"}))
     assert file.hot.runs_often(call) is often
+
+
+_STEP = "        loss(x).backward()\n        opt.step()\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "each"),
+    [
+        ("def f():\n    for epoch in range(9):\n        work()\n" + _STEP, True),
+        ("def g():\n    work()\n\ndef f():\n    for epoch in range(9):\n        g()\n" + _STEP, True),
+        ("for x in loader:\n    work()\n", True),
+        ("def f():\n    for epoch in range(9):\n        work()\n        scheduler.step()\n", False),
+        # The steps are taken further in.
+        (
+            "for epoch in range(9):\n    work()\n    for x in loader:\n"
+            + _STEP.replace("loss", "net")
+            + "    s.step()\n",
+            False,
+        ),
+        ("def f():\n    for epoch in range(9):\n        loss(x).backward()\n        opt.step()\n    work()\n", False),
+    ],
+)
+def test_what_runs_in_each_step(text: str, each: bool) -> None:
+    file = File(text, "script.py")
+    (call,) = file.calls.named(frozenset({"work"}))
+    assert file.hot.runs_each_step(call) is each
