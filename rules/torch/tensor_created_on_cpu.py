@@ -21,10 +21,11 @@ _ONCE = re.compile(r"init|build|make|load|set_|reset|fuse|export|convert|prune|m
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REPEATS = {"numpy.repeat", "numpy.tile"}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
-# What is made on these conditions is made once, and kept, where an episode has ended, or where numbers have failed.
+# What is made on these conditions is made once, and kept, where an episode has ended, where there is nothing at all, or
+# where numbers have failed.
 _FIRST = re.compile(
     r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
-    r"|isnan|isinf|isfinite"
+    r"|isnan|isinf|isfinite|\.(sum|numel)\(\) *== *0"
 )
 #: Assignments are followed so far.
 _DEEPEST = 3

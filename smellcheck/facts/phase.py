@@ -23,6 +23,8 @@ _TRAINING_WORDS = re.compile(
 _OF_TRAINING = re.compile(
     r"\bopt\b|optim|sche?d|scaler|backw|backprop|step\(|accelerat|engine|fabric|trainer|(?<!zero_)grad|jac|hess", re.I
 )
+#: What is written of the code, and is no part of it: a suppression names the rule.
+_COMMENT = re.compile(r"(^|\s)#.*$", re.M)
 #: Gradients that nobody computes may be zeroed.
 _EMPTIES = frozenset({"zero_grad"})
 _ASKING = frozenset({"requires_grad", "create_graph", "retain_graph"})
@@ -61,7 +63,7 @@ class Phase:
         """
         if function not in self._named_only:
             self._named_only[function] = not self._file.context.in_test(function) and not (
-                _OF_TRAINING.search(self._file.text_of(function.body))
+                _OF_TRAINING.search(_COMMENT.sub("", self._file.text_of(function.body)))
                 or _OF_TRAINING.search(self._file.text_of(function.params))
                 or any(self._needs(below, spared=_EMPTIES) for below in self._file.tree.below(function.body))
             )
