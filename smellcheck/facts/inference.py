@@ -305,8 +305,8 @@ class Inference:
         """Whether a loop that looks like training only reads figures off: its losses go nowhere else."""
         file = self._file
         return (
-            file.phase.function_trains(function)
-            and bool(file.context.loops(call))
+            bool(file.context.loops(call))
+            and file.phase.function_trains(function)
             and file.phase.only_named_so(function)
             and not self._of_module(function)
             and not self._overrides(function)
