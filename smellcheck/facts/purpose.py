@@ -47,6 +47,7 @@ _TEST_NAME = re.compile(
     re.I,
 )
 # What a notebook looks like that was turned into a module.
+_NOTEBOOK = re.compile(r"ipynb[^/\\]*$")
 _CELLS = re.compile(r"^# In ?\[[\d ]*\]:|^# %%|^get_ipython\(\)", re.M)
 # One forward to trace or export a network, or to compare its gradients, is not what the network is for.
 _TRACES = re.compile(
@@ -85,7 +86,7 @@ class Purpose:
     def by_hand(self) -> bool:
         """Whether somebody runs the code piece by piece and looks on: a notebook, or a module that was one."""
         file = self._file
-        return file.in_cells or "ipynb" in file.path or file.matches(_CELLS, "# In", "# %%", "get_ipython")
+        return file.in_cells or bool(_NOTEBOOK.search(file.path)) or file.matches(_CELLS, "# In", "# %%", "get_ipython")
 
     @cached_property
     def _is_test_file(self) -> bool:

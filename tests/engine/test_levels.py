@@ -45,6 +45,8 @@ def test_sixty_four_bits_that_a_comment_explains_are_meant(tmp_path: Path) -> No
 def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -> None:
     assert levels(HEAD + body, tmp_path / "train.py", rule) == ["warning"]
     assert levels(HEAD + body, tmp_path / "train_ipynb.py", rule) == ["info"]
+    (tmp_path / "from_ipynb").mkdir()
+    assert levels(HEAD + body, tmp_path / "from_ipynb" / "train.py", rule) == ["warning"]
 
 
 @pytest.mark.parametrize(
