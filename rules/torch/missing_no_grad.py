@@ -18,6 +18,13 @@ _ELSEWHERE = re.compile(
 # that an environment is given in each of millions of steps.
 _WATCHED = re.compile(r"\bplt\.(pause|show)\(|\A(?!.*\benv)(?=.*\bmultinomial\()", re.S)
 _DEVICES = re.compile(r"cuda|device|gpu|\bmps\b|accelerat|lightning", re.I)
+# Digits of 28 by 28 pixels are the whole work of a network that a phone would train; not where larger things are named.
+_DIGITS = re.compile(r"mnist|(?<![a-z])usps(?![a-z])|svhn|(?<![a-z])le-?net", re.I)
+_LARGER = re.compile(
+    r"cifar|image-?net|(?<![a-z])(coco|voc|cub|birds|gta)|celeb|lsun|cityscapes|caltech|office|omniglot|resnet|vgg|"
+    r"densenet|(?<![a-z])(bert|vit)(?![a-z])",
+    re.I,
+)
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
@@ -72,15 +79,23 @@ def slight(file: File) -> bool:
     """Whether what a graph takes is nobody's concern in a file, or may not be taken at all.
 
     A notebook is run by hand, on a handful of things as a rule. What names no device runs on the CPU, whose memory is
-    seldom short. A file that says `volatile`, if only in a comment, may be run with the torch that heeds it.
+    seldom short. A file that says `volatile`, if only in a comment, may be run with the torch that heeds it. Networks
+    for digits alone are small.
     """
-    return file.context.by_hand or file.mentions("volatile") or not file.matches(_DEVICES)
+    if file.context.by_hand or file.mentions("volatile") or not file.matches(_DEVICES):
+        return True
+    base = re.split(r"[/\\]", file.path)[-1]
+    digits, larger = (file.matches(words) or words.search(base) is not None for words in (_DIGITS, _LARGER))
+    return digits and not larger
 
 
 def stays_on_host(model: cst.CSTNode, file: File) -> bool:
     """Whether a file makes a network and nothing in it moves that to a device: the CPU's memory is seldom short."""
     value = file.values.of(model)
-    if value is None or not isinstance(value.made, cst.Call):
+    made = [value.made] if value is not None else []
+    if value is None and isinstance(model, cst.Name):
+        made = [one.value if one.kind == "assign" and not one.path else None for one in file.scopes.reaching(model)]
+    if not made or not all(isinstance(one, cst.Call) for one in made):
         return False
     name = re.escape(re.split(r"[.\[]", file.text_of(model))[-1])
     moved = rf"(?<![\w]){name}\b[^\n]*(\.(to|cuda)\(|device)|(\.(to|cuda)|prepare|Parallel|device\w*)\([^\n]*\b{name}\b"

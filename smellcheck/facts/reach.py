@@ -21,6 +21,8 @@ _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
 _BREAKPOINT = re.compile(r"((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)")
 #: What Python, torch and its hub, and runners of scripts call by themselves.
 _TAKEN = re.compile(r"^(__\w+__|forward|extra_repr|reset_parameters|train|main|\w*state_dict\w*)$")
+#: The most modules that are looked at for whether they have to do with each other.
+_MANY = 20
 #: What a module may go by that was imported by a name made up at run time.
 _ANY = re.compile(r"^\w{1,2}$|(mod|module|lib|pkg|package)s?$")
 
@@ -70,8 +72,62 @@ class Reach:
         while current is not None:
             if isinstance(current, cst.FunctionDef | cst.ClassDef) and self._unmentioned(current):
                 return False
+            if isinstance(current, cst.FunctionDef) and (self._means_others(current) or self._retired(current)):
+                return False
             current = self._file.parent(current)
         return True
+
+    def _retired(self, function: cst.FunctionDef) -> bool:
+        """Whether the calls of a function at module level all stand in comments: somebody has put it out of use."""
+        file, name = self._file, function.name.value
+        if file.parent(function) is not file.module or function.decorators:
+            return False
+        call = re.compile(rf"(?m)^[ \t]*#[^\n]*\b{re.escape(name)}\(")
+        return call.search(file.text) is not None and self._only_in_itself(function) and not self.taken(name)
+
+    def _means_others(self, method: cst.FunctionDef) -> bool:
+        """Whether what names a method stands far from its class: in no module that names that, imports one that does,
+        or is imported by one. Methods of other classes go by the same name there.
+        """
+        file, owner = self._file, self._file.calls.class_of(method)
+        name = method.name.value
+        if owner is None or method.decorators or _TAKEN.search(name) or not self._is_free(method):
+            return False
+        if not self._is_closed or file.matches(_BY_NAME, *_NAMING) or not self._only_in_itself(method):
+            return False
+        project = file.project
+        assert project is not None
+        naming, near = project.mentioning(name), project.mentioning(owner.name.value)
+        if naming is None or near is None:
+            return False
+        others = {path for path in naming if path != project.path}
+        near_by = {project.path, *(path for path in near if self._imports(path, project.path))}
+        if not others.isdisjoint(near_by) or len(others) > _MANY or len(near) > _MANY:
+            return False
+        return all(self._is_apart(other, near_by) for other in others)
+
+    def _is_apart(self, other: str, near: set[str]) -> bool:
+        """Whether a module neither imports one of some others, nor is imported by one."""
+        return not any(self._imports(other, path) or self._imports(path, other) for path in near)
+
+    def _imports(self, importer: str, path: str) -> bool:
+        """Whether a module may import another."""
+        project = self._file.project
+        assert project is not None
+        importers = project.importing(_stem(path))
+        if importers is None or importer not in importers:
+            return importers is None
+        homes = [project.module(module, importer) for module, _ in self._taken_by(importer, _stem(path))]
+        return not homes or path in homes
+
+    def _taken_by(self, importer: str, stem: str) -> list[tuple[str, str]]:
+        """The modules that go by a last name, of which a module imports something at its top; and what, if a part."""
+        assert self._file.project is not None
+        summary = self._file.project.summary(importer)
+        whole = (*summary.imports.values(), *(f"{star}.*" for star in summary.stars)) if summary is not None else ()
+        taken = [parts for parts in (each.split(".") for each in whole) if stem in parts]
+        ends = [len(parts) - parts[::-1].index(stem) for parts in taken]
+        return [(".".join(parts[:end]), "".join(parts[end : end + 1])) for parts, end in zip(taken, ends, strict=True)]
 
     def unnamed(self, definition: cst.FunctionDef | cst.ClassDef) -> bool:
         """Whether a function, method or class stands in a project that nobody imports from, and nothing names it."""
@@ -110,10 +166,17 @@ class Reach:
             return False
         if not self._is_free(definition) or self._named_elsewhere(name, at_top=file.parent(definition) is file.module):
             return False
-        start, end = file.spans([definition])[definition]
+        return self._only_in_itself(definition, (*seen, definition))
+
+    def _only_in_itself(
+        self, definition: cst.FunctionDef | cst.ClassDef, seen: tuple[cst.FunctionDef | cst.ClassDef, ...] = ()
+    ) -> bool:
+        """Whether no code of the file but its own, and what nothing names itself, names a definition."""
+        name = re.escape(definition.name.value)
+        start, end = self._file.spans([definition])[definition]
         return all(
-            start <= found.start(1) < end or self._in_unmentioned(found.start(1), (*seen, definition))
-            for found in re.finditer(rf"(?m)^[^#\n]*(?<!def )(?<!class )\b({re.escape(name)})\b", file.text)
+            start <= found.start(1) < end or self._in_unmentioned(found.start(1), seen)
+            for found in re.finditer(rf"(?m)^[^#\n]*(?<!def )(?<!class )\b({name})\b", self._file.text)
         )
 
     def _in_unmentioned(self, offset: int, seen: tuple[cst.FunctionDef | cst.ClassDef, ...]) -> bool:
@@ -133,8 +196,7 @@ class Reach:
         others = None if mentioning is None else {path for path in mentioning if path != project.path}
         if not others or not at_top or not all(path.endswith(_CODE) for path in others):
             return others is None or bool(others)
-        home, base = os.path.split(project.path)
-        stem = os.path.splitext(base)[0]
+        home, stem = os.path.dirname(project.path), _stem(project.path)
         importing, around = project.mentioning(stem), project.mentioning(os.path.basename(home))
         if importing is None or around is None or stem == "__init__":
             return True
@@ -214,25 +276,19 @@ class Reach:
         project = self._file.project
         if project is None:
             return True
-        importers = project.importing(os.path.splitext(os.path.basename(project.path))[0])
+        importers = project.importing(_stem(project.path))
         return importers is None or any(self._takes(path, name) for path in importers if path != project.path)
 
     def _takes(self, importer: str, name: str) -> bool:
         """Whether a module that imports one of this file's name may take a function of this file."""
         project = self._file.project
         assert project is not None
-        stem = os.path.splitext(os.path.basename(project.path))[0]
-        summary = project.summary(importer)
-        whole = (*summary.imports.values(), *(f"{star}.*" for star in summary.stars)) if summary is not None else ()
-        taken = [parts for parts in (each.split(".") for each in whole) if stem in parts]
-        for parts in taken:
-            end = len(parts) - parts[::-1].index(stem)
-            home = project.module(".".join(parts[:end]), importer)
-            if home not in (project.path, None):
+        taken = self._taken_by(importer, _stem(project.path))
+        for module, what in taken:
+            if project.module(module, importer) not in (project.path, None):
                 continue
             # Whoever uses what a star brought has to name it.
-            after = parts[end : end + 1]
-            if after in ([], [name]) or (after == ["*"] and self._named_elsewhere(name, at_top=True)):
+            if what in ("", name) or (what == "*" and self._named_elsewhere(name, at_top=True)):
                 return True
         # What no statement at the top says is imported further in.
         return not taken
@@ -259,3 +315,7 @@ class Reach:
             ):
                 return True
         return False
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]

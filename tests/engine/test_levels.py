@@ -96,6 +96,9 @@ def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -
             "            x = x.detach() + x.grad.sign()\n    return before\n",
             "info",
         ),
+        # A network for digits is small, unless larger pictures go through it as well.
+        ("for x in loader('mnist'):\n    print(model(x).argmax(1).tolist())\n", "info"),
+        ("for x in loader('mnist', 'cifar10'):\n    print(model(x).argmax(1).tolist())\n", "warning"),
         ("for x in loader:\n    # volatile since 0.3\n    print(model(x).argmax(1).tolist())\n", "info"),
     ],
 )
@@ -122,6 +125,36 @@ def test_what_only_others_could_run_is_information(others: dict[str, str], expec
         path.write_text(text)
     (tmp_path / ".git").mkdir()
     assert levels(HEAD + RATE, tmp_path / "a.py") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        ({"b.py": "from a import Trainer\nTrainer().rate([])\n"}, "warning"),
+        # The instance comes from another module.
+        ({"b.py": "import a\nimport c\nc.run(a.Trainer())\n", "c.py": "def run(one):\n    one.rate([])\n"}, "warning"),
+        # Another class has a method of that name.
+        ({"b.py": "from a import Trainer\nTrainer()\n", "c.py": "import o\no.Other().rate([])\n"}, "info"),
+    ],
+)
+def test_a_method_that_is_named_where_others_are_meant_is_information(
+    beside: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    more = {**{f"m{n}.py": "" for n in range(9)}, "o.py": "class Other:\n    pass\n\nclass Trainer:\n    pass\n"}
+    body = "class Trainer:\n    def rate(self, loader):\n        return [model(x).argmax(1).tolist() for x in loader]\n"
+    for name, text in {**more, **beside, "a.py": HEAD + body}.items():
+        (tmp_path / name).write_text(text)
+    assert levels(HEAD + body, tmp_path / "a.py") == [expected]
+
+
+@pytest.mark.parametrize(("call", "expected"), [("# print(rate([]))", "info"), ("print(rate([]))", "warning")])
+def test_a_function_whose_calls_are_comments_is_out_of_use(call: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    for name in (*(f"m{n}.py" for n in range(9)), "README.md"):
+        (tmp_path / name).write_text("How to rate it.\n" if name == "README.md" else "")
+    entry = f"\ndef main():\n    {call}\n    return 1\n\nfire.Fire()\n"
+    assert levels("import fire\n" + HEAD + RATE + entry, tmp_path / "a.py") == [expected]
 
 
 def test_a_library_under_its_own_name_within_another_project_is_a_copy(tmp_path: Path) -> None:
