@@ -54,16 +54,33 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 
 def forwards(lost: cst.BaseExpression, file: File, depth: int) -> Iterator[cst.Call]:
     """The forward passes that a loss is computed from, through functions of this file that return it."""
-    for part in file.steps.sources(lost):
+    parts = list(file.steps.sources(lost))
+    read = {part.value for part in parts if isinstance(part, cst.Name)}
+    for part in parts:
         if isinstance(part, cst.Call):
             model = file.inference.called_on(part)
             if file.values.is_module(model) or follows(last_name(model), file):
                 yield part
             function = file.calls.callee(part)
             if function is not None and depth < _DEEPEST:
-                for node in file.calls.own_nodes(function):
-                    if isinstance(node, cst.Return) and node.value is not None:
-                        yield from forwards(node.value, file, depth + 1)
+                for value in returned(part, function, read, file):
+                    yield from forwards(value, file, depth + 1)
+
+
+def returned(call: cst.Call, function: cst.FunctionDef, read: set[str], file: File) -> Iterator[cst.BaseExpression]:
+    """What a function returns; of several values that a call gives names to, those whose name is read."""
+    above = file.parent(call)
+    targets = above.targets if isinstance(above, cst.Assign) else ()
+    names = targets[0].target.elements if len(targets) == 1 and isinstance(targets[0].target, cst.Tuple) else ()
+    for node in file.calls.own_nodes(function):
+        if not isinstance(node, cst.Return) or node.value is None:
+            continue
+        if isinstance(node.value, cst.Tuple) and len(node.value.elements) == len(names):
+            for name, element in zip(names, node.value.elements, strict=True):
+                if not isinstance(name.value, cst.Name) or name.value.value in read:
+                    yield element.value
+        else:
+            yield node.value
 
 
 def same(forward: cst.Call, key: object, file: File) -> bool:

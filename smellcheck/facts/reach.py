@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Names that come from elsewhere than the code: whoever calls so may call anything.
 _BY_NAME = re.compile(r"(?<![.\w])(globals|locals|eval|exec|Fire)\(|\bfire\.Fire\(|sys\.modules|__all__")
 _NAMING = ("globals(", "locals(", "eval(", "exec(", "Fire(", "sys.modules", "__all__")
+#: What runs nothing when it names a module.
+_PROSE = (".py", ".ipynb", ".md", ".rst", ".txt")
 #: What a thing of another module has to be imported in.
 _CODE = (".py", ".ipynb")
 _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
@@ -69,6 +71,8 @@ class Reach:
         if project is None or project.is_small:
             return True
         current = self._file.parent(node)
+        if self._is_stray:
+            return False
         while current is not None:
             if isinstance(current, cst.FunctionDef | cst.ClassDef) and self._unmentioned(current):
                 return False
@@ -76,6 +80,20 @@ class Reach:
                 return False
             current = self._file.parent(current)
         return True
+
+    @cached_property
+    def _is_stray(self) -> bool:
+        """Whether the module does nothing but define things, and no other of a project that is closed imports it."""
+        project = self._file.project
+        if project is None or not self._is_closed or "?" in (project.taken_from or ()):
+            return False
+        if self._is_script or not all(_defines(statement) for statement in self._file.module.body):
+            return False
+        stem = _stem(project.path)
+        importers, naming = project.importing(stem), project.mentioning(stem)
+        if stem == "__init__" or importers is None or naming is None:
+            return False
+        return not {*importers} - {project.path} and all(path.endswith(_PROSE) for path in naming)
 
     def _retired(self, function: cst.FunctionDef) -> bool:
         """Whether the calls of a function at module level all stand in comments: somebody has put it out of use."""
@@ -315,6 +333,15 @@ class Reach:
             ):
                 return True
         return False
+
+
+def _defines(statement: cst.CSTNode) -> bool:
+    """Whether a statement at module level runs nothing: it defines, imports, names something or says something."""
+    if isinstance(statement, cst.FunctionDef | cst.ClassDef | cst.Try):
+        return True
+    return isinstance(statement, cst.SimpleStatementLine) and not any(
+        isinstance(part, cst.Expr) and isinstance(part.value, cst.Call) for part in statement.body
+    )
 
 
 def _stem(path: str) -> str:

@@ -30,6 +30,8 @@ _PACKED = (
 _DISTRIBUTION = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)""", re.M)
 #: With fewer modules than this, a project may be the beginning of one.
 _FEW = 8
+#: Where a project says how it is run.
+_READ = ("README.md", "README.rst", "README.txt", "README", "Readme.md", "readme.md")
 #: Tests run code in any mode, and say nothing of how it is used.
 TESTS = re.compile(r"(^|/)(tests?|testing|unittests?|benchmarks?)/|(^|/)conftest\.py$")
 #: What these hold decides whether they test code, or evaluate a model.
@@ -46,6 +48,7 @@ class Places:
         self._known_bases: dict[str, list[str]] = {}
         self._files: dict[str, tuple[str, ...] | None] = {}
         self._beside: dict[str, tuple[str, ...] | None] = {}
+        self._small: dict[str, bool] = {}
 
     def forget(self) -> None:
         """Look anew from now on."""
@@ -107,9 +110,12 @@ class Places:
         return False
 
     def small(self, root: str) -> bool:
-        """Whether a project has so few modules that it may be the beginning of one."""
-        names = self.files(root)
-        return names is not None and len(names) < _FEW
+        """Whether a project has so few modules that it may be the beginning of one, and does not say how it is run."""
+        if root not in self._small:
+            names = self.files(root)
+            few = names is not None and len(names) < _FEW
+            self._small[root] = few and not any(_tells(os.path.join(root, name), names or ()) for name in _READ)
+        return self._small[root]
 
     def packed_within(self, root: str, folder: str) -> str | None:
         """The name of the distribution that is packed in a folder or above it, below the root; `None` for none."""
@@ -236,3 +242,13 @@ def relative(path: str, folder: str) -> str:
 
 
 Resolve = Callable[[str, str], str | None]
+
+
+def _tells(path: str, modules: tuple[str, ...]) -> bool:
+    """Whether a text says how one of some modules is run."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return False
+    return any(re.search(rf"\bpython3? [^\n]*\b{re.escape(os.path.basename(each))}\b", text) for each in modules)

@@ -148,6 +148,26 @@ def test_a_method_that_is_named_where_others_are_meant_is_information(
     assert levels(HEAD + body, tmp_path / "a.py") == [expected]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("b.py", "from a import rate\nrate([])\n", "warning"),
+        ("b.sh", "python -c 'import a; a.train([])'\n", "warning"),
+        ("b.py", "from other import train\ntrain([])\n", "info"),
+        ("README.md", "Run a file.\n", "info"),
+    ],
+)
+def test_a_module_of_definitions_that_no_other_imports_is_left_over(
+    name: str, text: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    head = HEAD.replace(".cuda()", ".cuda().eval()").replace("model.eval()\n", "")
+    module = head + RATE.replace("def rate", "def train") + "\ndef rate(loader):\n    return train(loader)\n"
+    for path, content in {**{f"m{n}.py": "" for n in range(9)}, "a.py": module, name: text}.items():
+        (tmp_path / path).write_text(content)
+    assert levels(module, tmp_path / "a.py") == [expected]
+
+
 @pytest.mark.parametrize(("call", "expected"), [("# print(rate([]))", "info"), ("print(rate([]))", "warning")])
 def test_a_function_whose_calls_are_comments_is_out_of_use(call: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
