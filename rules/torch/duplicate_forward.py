@@ -21,7 +21,7 @@ _DIFFERS = re.compile(
 _TIMED = re.compile(r"perf_counter|time\.time\(|Event\(|timeit|synchronize\(")
 
 
-@rule(imports="torch transformers timm .cuda() .backward()", practice="refactoring")
+@rule(imports="torch transformers timm .cuda() .backward()", practice="refactoring", level="info")
 def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
     # A notebook shows what a layer gives, and shows it again.
     if isinstance(body, cst.Module) and file.in_cells:
@@ -41,7 +41,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         for first, second in itertools.pairwise(calls):
             if repeated(first, second, file) and steady(second, body, file):
                 message = f"`{shortened(text)}` was computed a moment ago; this runs the module once more"
-                yield Smell(second, message, level=None if file.hot.runs_often(second) else "info")
+                yield Smell(second, message)
 
 
 def shortened(text: str) -> str:

@@ -18,7 +18,7 @@ _FUNCTIONS = {
 _TRAINED = re.compile(r"loss|penalt|regulari[sz]|criterion", re.I)
 
 
-@rule(imports="torch", calls=tuple(_FUNCTIONS), practice="refactoring")
+@rule(imports="torch", calls=tuple(_FUNCTIONS), practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     place, attribute, better = _FUNCTIONS[file.name(call.func) or ""]
     taken = values(call, place, attribute, file)
@@ -30,7 +30,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if any(arg.keyword is not None and arg.keyword.value in ("compute_uv", "UPLO", "out") for arg in call.args):
         return
     message = f"`{file.text_of(call.func)}` computes vectors beside the values, which nobody reads"
-    yield Smell(call, message, fix(call, taken, better, file), level="info" if file.readbacks.seldom(call) else None)
+    yield Smell(call, message, fix(call, taken, better, file))
 
 
 def needs_vectors(call: cst.Call, file: File) -> bool:

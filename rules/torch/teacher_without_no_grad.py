@@ -21,7 +21,7 @@ _COPYING = frozenset({"load_state_dict", "zip"})
 _DEEPEST = 2
 
 
-@rule(imports="torch", methods="backward manual_backward", practice="distillation")
+@rule(imports="torch", methods="backward manual_backward", practice="distillation", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     lost = file.steps.sent(call)
     if lost is None or file.context.in_test(call):
