@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from smellcheck import Edit, File, Fix, Smell, rule
+from smellcheck import Edit, File, Fix, Loop, Smell, rule
 
 # The caller decides the mode in which these run.
 _CALLERS_DECIDE = re.compile(r"^(forward\w*|__call__|training_\w+|compute_loss|loss|get_loss|_?forward_\w+)$")
@@ -27,6 +27,10 @@ _LARGER = re.compile(
 )
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
+#: What is taken in batches goes by such names.
+_BATCHES = re.compile(r"batch|load|data|iter(?!ations?|s\b)|generator", re.I)
+#: Callers are followed so far.
+_DEEPEST = 2
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
 
 
@@ -79,14 +83,20 @@ def slight(file: File) -> bool:
     """Whether what a graph takes is nobody's concern in a file, or may not be taken at all.
 
     A notebook is run by hand, on a handful of things as a rule. What names no device runs on the CPU, whose memory is
-    seldom short. A file that says `volatile`, if only in a comment, may be run with the torch that heeds it. Networks
-    for digits alone are small.
+    seldom short. A file that says `volatile`, if only in a comment, or whose project says it anywhere, may be run with
+    the torch that heeds it. Networks for digits alone are small.
     """
-    if file.context.by_hand or file.mentions("volatile") or not file.matches(_DEVICES):
+    if file.context.by_hand or not file.matches(_DEVICES) or (file.mentions("volatile") or says_volatile(file)):
         return True
     base = re.split(r"[/\\]", file.path)[-1]
     digits, larger = (file.matches(words) or words.search(base) is not None for words in (_DIGITS, _LARGER))
     return digits and not larger
+
+
+def says_volatile(file: File) -> bool:
+    """Whether the project makes volatile inputs, in another module perhaps."""
+    naming = file.project.mentioning("volatile") if file.project is not None else ()
+    return any(path.endswith(".py") for path in naming or ())
 
 
 def stays_on_host(model: cst.CSTNode, file: File) -> bool:
@@ -118,12 +128,30 @@ def seldom(call: cst.Call, file: File) -> bool:
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
-            return False
+            break
         if isinstance(above, cst.If) and child is not above.test and puts_off(above, file):
             return True
         if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
             return bool(file.context.loops(above))
-    return False
+    return not over_batches(call, file)
+
+
+def over_batches(call: cst.Call, file: File, depth: int = 0) -> bool:
+    """Whether a call stands in a loop over batches, or is of a function that is called in one.
+
+    Their graph is as large as that of a training step. One of a row, of an observation that an agent acts on or of a
+    sequence that grows by one is small, and gone before the next.
+    """
+    if any(loop.kind in ("batch", "chunk") or _BATCHES.search(head(loop, file)) for loop in file.context.loops(call)):
+        return True
+    function = file.context.function(call)
+    callers = file.calls.passing(function) if function is not None and depth < _DEEPEST else ()
+    return any(over_batches(one, file, depth + 1) for one in callers)
+
+
+def head(loop: Loop, file: File) -> str:
+    """What a loop runs over, and what it calls that."""
+    return " ".join(file.text_of(node) for node in (loop.target, loop.over) if node is not None)
 
 
 def made_for_it(call: cst.Call, file: File) -> bool:

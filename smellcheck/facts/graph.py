@@ -74,6 +74,9 @@ class _Tainted:
         return name.value in self.sure and any(d.node in self.binders for d in reaching)
 
 
+_SENDING = frozenset({"backward", "manual_backward"})
+
+
 class Graph:
     """The fate of graphs in one file."""
 
@@ -302,9 +305,16 @@ class Graph:
                     name
                 ) and self._file.evaluating.surely(binder, holder):
                     tainted.kept = True  # its next call reads it, evaluating as well
+                case cst.Attribute(attr=cst.Name(value=name)) if summed and self._sent(name):
+                    return "escapes"
                 case _:
                     return None if summed else "escapes"
         return None
+
+    def _sent(self, attribute: str) -> bool:
+        """Whether an attribute of some name is sent backward anywhere in the file."""
+        sends = self._file.calls.named(_SENDING)
+        return any(re.search(rf"\.{re.escape(attribute)}\b", self._file.text_of(call)) for call in sends)
 
     def _second_of_max(self, current: cst.CSTNode, above: cst.Subscript) -> bool:
         """`x.max(1)[1]` and `torch.topk(x, 5)[1]` are indices."""

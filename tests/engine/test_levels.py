@@ -53,7 +53,13 @@ def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -
     ("body", "expected"),
     [
         ("for x in loader:\n    print(model(x).argmax(1).tolist())\n", "warning"),
-        ("def rate(x):\n    return model(x).argmax(1).tolist()\n\nprint([rate(x) for x in rows])\n", "warning"),
+        ("def rate(x):\n    return model(x).argmax(1).tolist()\n\nprint([rate(x) for x in loader])\n", "warning"),
+        (
+            "for first in range(0, len(x), 9):\n    batch = x[first:]\n    print(model(batch).argmax(1).tolist())\n",
+            "warning",
+        ),
+        # The graph of one row is small, and gone before the next.
+        ("def rate(x):\n    return model(x).argmax(1).tolist()\n\nprint([rate(x) for x in rows])\n", "info"),
         # One forward is found first, and what mends it mends those of the loop as well.
         (
             "def rate(x, loader):\n    first = model(x).argmax(1).tolist()\n"
@@ -83,7 +89,7 @@ def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -
         (
             "def play(env, x):\n    while True:\n        y = torch.multinomial(model(x).softmax(-1).detach(), 1)\n"
             "        x = env.step(y.item())\n",
-            "warning",
+            "info",
         ),
         # Once, when the training is over.
         (RATE + "for epoch in range(90):\n    model(x).sum().backward()\nprint(rate(loader))\n", "info"),
@@ -175,6 +181,15 @@ def test_a_function_whose_calls_are_comments_is_out_of_use(call: str, expected: 
         (tmp_path / name).write_text("How to rate it.\n" if name == "README.md" else "")
     entry = f"\ndef main():\n    {call}\n    return 1\n\nfire.Fire()\n"
     assert levels("import fire\n" + HEAD + RATE + entry, tmp_path / "a.py") == [expected]
+
+
+def test_volatile_inputs_of_any_module_tell_of_an_old_torch(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    body = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
+    (tmp_path / "b.py").write_text("# volatile was needed once\n")
+    assert levels(body, tmp_path / "a.py") == ["warning"]
+    (tmp_path / "b.py").write_text("def given(x):\n    return Variable(x, volatile=True)\n")
+    assert levels(body, tmp_path / "a.py") == ["info"]
 
 
 def test_a_library_under_its_own_name_within_another_project_is_a_copy(tmp_path: Path) -> None:
