@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
@@ -231,9 +231,7 @@ def _sum(entry: str) -> str:
 
 
 def _encoded(outcome: Outcome) -> str:
-    findings = [asdict(finding) for finding in outcome.findings]
-    told = ([asdict(problem) for problem in problems] for problems in (outcome.problems, outcome.notes))
-    entry = json.dumps([findings, *told, outcome.suppressed])
+    entry = json.dumps([outcome.findings, outcome.problems, outcome.notes, outcome.suppressed], default=vars)
     return f"{_sum(entry)} {entry}"
 
 
