@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
@@ -88,7 +88,7 @@ class Cache:
 
     def get(self, key: str) -> Outcome | None:
         """What was found, if it is known."""
-        line = self._line(key)
+        line = self._text(key)
         outcome = _decoded(line) if line else None
         if outcome is not None:
             self._touch(key)
@@ -96,22 +96,22 @@ class Cache:
 
     def asked(self, key: str) -> list[list[str]]:
         """What was asked of other files to judge the one of this key: the last time, and before, when it differed."""
-        digest, _, entry = self._line(key).partition(" ")
+        digest, _, entry = self._text(key).partition(" ")
         if not entry.startswith("{") or digest != _sum(entry):
             return []
         self._touch(key)
         asked: list[list[str]] = json.loads(entry)["asked"]
         return asked
 
-    def summary(self, key: str) -> str | None:
-        """What a module of some content says of itself, if it is known."""
-        digest, _, entry = self._line(key).partition(" ")
+    def line(self, key: str) -> str | None:
+        """What is known under a key of what modules say of themselves and of their projects."""
+        digest, _, entry = self._text(key).partition(" ")
         if not digest or digest != _sum(entry):
             return None
         self._touch(key)
         return entry
 
-    def _line(self, key: str) -> str:
+    def _text(self, key: str) -> str:
         return self._shard(key).lines.get(key, (0, NO_TEXT))[1].read()
 
     def _touch(self, key: str) -> None:
@@ -135,7 +135,7 @@ class Cache:
             self._keep(outcome.judged or outcome.key, _encoded(outcome))
 
     def learn(self, summaries: Mapping[str, str]) -> None:
-        """Remember what modules say of themselves."""
+        """Remember what modules say of themselves and of their projects."""
         for key, line in summaries.items():
             self._keep(key, f"{_sum(line)} {line}")
 
@@ -231,9 +231,7 @@ def _sum(entry: str) -> str:
 
 
 def _encoded(outcome: Outcome) -> str:
-    findings = [asdict(finding) for finding in outcome.findings]
-    told = ([asdict(problem) for problem in problems] for problems in (outcome.problems, outcome.notes))
-    entry = json.dumps([findings, *told, outcome.suppressed])
+    entry = json.dumps([outcome.findings, outcome.problems, outcome.notes, outcome.suppressed], default=vars)
     return f"{_sum(entry)} {entry}"
 
 

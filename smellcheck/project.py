@@ -6,9 +6,10 @@ the findings of that file are known to hold as long as the answers do.
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -36,21 +37,22 @@ _BY_NAME = re.compile(
 )
 #: What may give a module names that its text does not show.
 _OPEN = re.compile(rb"import \*|__getattr__|globals\(|exec\(|sys\.modules")
+#: How a file holds a name. Each begins with plain letters, and looks back from there: the search leaps to where they
+#: stand, where with a condition in front it would stop at every byte.
 _PATTERNS = {
-    # Not what a comment says.
-    "mentions": rb"(?m)^[^#\n]*(?<!def )(?<!class )\b%b\b",
-    "callers": rb"(?<!def )\b%b\s*\(",
-    "definers": rb"\bdef\s+%b\b",
+    "mentions": rb"%b(?<!\w%b)(?<!def %b)(?<!class %b)\b",
+    "callers": rb"%b(?<!\w%b)(?<!def %b)\s*\(",
+    "definers": rb"def(?<!\wdef)\s+%b\b",
     # An option, a setting or an argument that is nought, or is unless somebody says otherwise.
-    "noughts": rb"\b%b\b[\"']?\s*[:=]\s*0\b(?!\.)|--%b\b[^()]*?\bdefault\s*=\s*0\b(?!\.)",
-    "importers": rb"\b(?:from\s+(?:[\w.]*\.)?%b\s+import|import\b[^\n]*\b%b)\b",
+    "noughts": (rb"%b\b(?:(?<!\w%b)[\"']?\s*[:=]\s*0\b(?!\.)|(?<=--%b)[^()]*?\bdefault\s*=\s*0\b(?!\.))"),
+    "importers": rb"from(?<!\wfrom)\s+(?:[\w.]*\.)?%b\s+import\b|import(?<!\wimport)\b[^\n]*\b%b\b",
 }
 
 
 class Shelf(Protocol):
-    """Where summaries are kept between runs."""
+    """Where summaries, and what took long to find out, are kept between runs."""
 
-    def summary(self, key: str) -> str | None:
+    def line(self, key: str) -> str | None:
         """What was kept under a key."""
         ...
 
@@ -66,13 +68,15 @@ class Project:
         self._data: dict[str, bytes | None] = {}
         self._held = 0
         self._through: dict[tuple[str, str, str], list[str] | None] = {}
+        #: The files below a root, without or with those beside the modules, and what their content is told by.
+        self._states: dict[tuple[str, bool], tuple[list[str], str] | None] = {}
         self._taken_from: dict[str, frozenset[str] | None] = {}
         self._keys: dict[str, tuple[str, int] | None] = {}
         #: Summaries as lines of text, and what these are told by.
         self._written: dict[str, Packed] = {}
         self._digests: dict[str, str] = {}
         self._read: dict[str, Summary | None] = {}
-        #: What was summarised and is not on the shelf.
+        #: What was found out and is not on the shelf.
         self.learned: dict[str, str] = {}
 
     def view(self, path: Path | str) -> View:
@@ -92,6 +96,7 @@ class Project:
         self._data.clear()
         self._held = 0
         self._through.clear()
+        self._states.clear()
         self._taken_from.clear()
         self._keys.clear()
 
@@ -125,21 +130,48 @@ class Project:
         return self._through[key]
 
     def _looked_through(self, root: str, what: str, name: str) -> list[str] | None:
-        names = self.places.files(root)
-        beside = self.places.beside(root) if what in ("mentions", "noughts") else ()
-        if names is None or beside is None:
+        state = self._state(root, beside=what in ("mentions", "noughts"))
+        if state is None:
             return None
-        paths = (os.path.join(root, name) for name in (*names, *beside))
+        paths, content = state
+        found = self._remembered(f"{what} {name}", root, content, lambda: json.dumps(self._holding(paths, what, name)))
+        return [paths[at] for at in json.loads(found)]
+
+    def _holding(self, paths: list[str], what: str, name: str) -> list[int]:
+        """Which of some files hold a name so."""
         word = name.encode()
         pattern = re.compile(_PATTERNS[what].replace(b"%b", re.escape(word)))
         return [
-            path
-            for path in paths
+            at
+            for at, path in enumerate(paths)
             if (data := self.data(path))
             and word in data
-            and pattern.search(data)
+            and (_in_code(pattern, data) if what == "mentions" else pattern.search(data))
             and not (MAYBE_TESTS.search(path) and _OF_TESTS.search(data))
         ]
+
+    def _state(self, root: str, *, beside: bool) -> tuple[list[str], str] | None:
+        """The files below a root and what all of them together are told by; `None` when they are too many."""
+        if (root, beside) not in self._states:
+            names, others = self.places.files(root), self.places.beside(root) if beside else ()
+            self._states[root, beside] = None
+            if names is not None and others is not None:
+                paths = [os.path.join(root, name) for name in (*names, *others)]
+                told = (f"{name} {self.key(path)}" for name, path in zip((*names, *others), paths, strict=True))
+                self._states[root, beside] = paths, digest_of("\n".join(told))
+        return self._states[root, beside]
+
+    def _remembered(self, question: str, place: str, content: str, find_out: Callable[[], str]) -> str:
+        """The answer to a question about a place, found out anew only when its content is another.
+
+        Only the last answer is kept: each save of a file makes another project of it.
+        """
+        key = f"s{blake2b(f'{question} {place}'.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+        told, _, answer = ((self._shelf and self._shelf.line(key)) or "").partition(" ")
+        if told != content:
+            answer = find_out()
+            self.learned[key] = f"{content} {answer}"
+        return answer
 
     def taken_from(self, root: str) -> frozenset[str] | None:
         """What the modules below a root take things from by names that they make up, by its last name; modules: `?`.
@@ -147,12 +179,15 @@ class Project:
         `None` where others may import from the project: then anything may be used.
         """
         if root not in self._taken_from:
-            names = self.places.files(root) if self.places.closed(root) else None
-            data = None if names is None else (self.data(os.path.join(root, name)) or b"" for name in names)
-            self._taken_from[root] = (
-                None if data is None else frozenset(each for text in data for each in _made_up(text))
-            )
+            state = self._state(root, beside=False) if self.places.closed(root) else None
+            self._taken_from[root] = None if state is None else self._taken(root, *state)
         return self._taken_from[root]
+
+    def _taken(self, root: str, paths: list[str], content: str) -> frozenset[str]:
+        def find_out() -> str:
+            return " ".join(sorted({each for path in paths for each in _made_up(self.data(path) or b"")}))
+
+        return frozenset(self._remembered("taken-from", root, content, find_out).split())
 
     def key(self, path: str) -> tuple[str, int] | None:
         """What the content of a file is told by, and how long it is."""
@@ -167,7 +202,7 @@ class Project:
         if key is None:
             return None
         if key[0] not in self._written:
-            line = self._shelf.summary(key[0]) if self._shelf is not None else None
+            line = self._shelf.line(key[0]) if self._shelf is not None else None
             if line is None:
                 from .summaries.make import summarise
 
@@ -205,12 +240,20 @@ class Project:
                 self._read[key[0]] = None
         return self._read[key[0]]
 
-    def _lacks(self, path: str, name: str, positions: int, keywords: str) -> bool:
+    def _lacks(self, path: str, call: str) -> bool:
+        """Whether a call surely raises: how many positions it gives, which keywords, and whom it calls."""
+        key = self.key(path)
+        if key is None:
+            return False
+        return self._remembered(f"lacks {call}", path, key[0], lambda: self._read_off(path, call)) == str(True)
+
+    def _read_off(self, path: str, call: str) -> str:
         from .summaries.signature import signature
 
+        positions, keywords, name = call.split(" ", 2)
         found = signature(self.data(path) or b"", name)
         given = frozenset() if keywords == ABSENT else frozenset(keywords.split(","))
-        return found is not None and found.lacks(positions, given)
+        return str(found is not None and found.lacks(int(positions), given))
 
     def _offers(self, path: str, name: str) -> bool:
         data = self.data(path)
@@ -241,8 +284,9 @@ class Project:
             case "named":
                 return str(self.places.is_named(self.places.root(folder), rest))
             case "lacks":
-                count, given, name, home = rest.split(" ", 3)
-                return str(self._lacks(os.path.normpath(os.path.join(folder, home)), name, int(count), given))
+                positions, keywords, name, home = rest.split(" ", 3)
+                call = f"{positions} {keywords} {name}"
+                return str(self._lacks(os.path.normpath(os.path.join(folder, home)), call))
             case "offers":
                 name, _, home = rest.partition(" ")
                 return str(self._offers(os.path.normpath(os.path.join(folder, home)), name))
@@ -262,6 +306,11 @@ class Project:
 
                 return digest_of("\n".join(map(str, manifests(self.places.root(folder), folder))))
         return ABSENT
+
+
+def _in_code(pattern: re.Pattern[bytes], data: bytes) -> bool:
+    """Whether a pattern occurs anywhere but in a comment."""
+    return any(b"#" not in data[data.rfind(b"\n", 0, at.start()) + 1 : at.start()] for at in pattern.finditer(data))
 
 
 def _made_up(text: bytes) -> Iterator[str]:

@@ -109,5 +109,8 @@ def is_active(tree: ast.Module) -> bool:
 
 
 def groups(declared: Sequence[str]) -> tuple[frozenset[str], ...]:
-    """Groups of words from how a rule spells them: each a string of alternatives separated by spaces."""
-    return tuple(frozenset(group.split()) for group in declared)
+    """Groups of words from how a rule spells them: each a string of alternatives separated by spaces.
+
+    Those with endings, for which all words of a text are gone through, are the last to be asked about.
+    """
+    return tuple(frozenset(group.split()) for group in sorted(declared, key=lambda group: "*" in group))

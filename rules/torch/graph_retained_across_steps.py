@@ -102,9 +102,12 @@ def sent_in(loop: cst.CSTNode, loss: cst.Name, file: File) -> bool:
 
 def kept_at_last(call: cst.Call, file: File) -> cst.Arg | None:
     """The `retain_graph=True` of the last backward pass through what a round of a loop has computed from its batch."""
-    lost, keeps = file.steps.sent(call), next((arg for arg in call.args if is_kept(arg)), None)
-    loops = file.context.loops(call)
-    if lost is None or keeps is None or not loops or file.context.in_test(call):
+    keeps = next((arg for arg in call.args if is_kept(arg)), None)
+    # Asked of every call.
+    if keeps is None:
+        return None
+    lost, loops = file.steps.sent(call), file.context.loops(call)
+    if lost is None or not loops or file.context.in_test(call):
         return None
     loop = loops[0].node
     if not isinstance(loop, cst.For | cst.While):

@@ -10,7 +10,7 @@ import libcst as cst
 
 from .evidence import Evidence
 from .kinds import PENDING, Kind, Value, join
-from .tree import Tree
+from .tree import Tree, dotted
 
 if TYPE_CHECKING:
     from ..file import File
@@ -55,7 +55,7 @@ class Attributes:
 
     def _shared(self, node: cst.Attribute) -> Value | None:
         """The module that functions put into an object of the whole file: `app.state.model = net`."""
-        given = self._shared_given.get(self._file.text_of(node), ())
+        given = self._shared_given.get(".".join(dotted(node) or ()), ())
         if not given or not self._is_global(node):
             return None
         found = join([self._file.values.of(value) for value in given])
@@ -69,7 +69,7 @@ class Attributes:
             for target in node.targets:
                 empty = isinstance(node.value, cst.Name) and node.value.value == "None"
                 if isinstance(target.target, cst.Attribute) and not empty and self._is_global(target.target):
-                    found.setdefault(self._file.text_of(target.target), []).append(node.value)
+                    found.setdefault(".".join(dotted(target.target) or ()), []).append(node.value)
         return found
 
     def _is_global(self, node: cst.Attribute) -> bool:

@@ -26,6 +26,7 @@ class Context:
         self._loops = Loops(file)
         self._purpose = Purpose(file)
         self._single: dict[cst.For | cst.While, bool] = {}
+        self._changed: dict[LoopNode, tuple[set[str], set[str]]] = {}
 
     def function(self, node: cst.CSTNode) -> cst.FunctionDef | None:
         """The function whose body a node stands in; `None` at module or class level."""
@@ -111,12 +112,7 @@ class Context:
 
     def invariant(self, node: cst.CSTNode, loop: LoopNode) -> bool:
         """Whether no name that an expression reads is bound, and no attribute of it stored, inside a loop."""
-        changed = bound_names(loop)
-        if not isinstance(loop, cst.For | cst.While):
-            for below in descend(loop):
-                if isinstance(below, cst.CompFor):
-                    changed |= {name for name, _ in targets(below.target)}
-        stored = {self._file.text_of(target) for below in descend(loop) for target in _stored(below)}
+        changed, stored = self._changed_in(loop)
         for below in descend(node):
             if isinstance(below, cst.Name) and below.value in changed and not self._is_attribute_name(below):
                 return False
@@ -125,6 +121,18 @@ class Context:
             if isinstance(below, cst.Attribute | cst.Name) and stored and self._file.text_of(below) in stored:
                 return False
         return True
+
+    def _changed_in(self, loop: LoopNode) -> tuple[set[str], set[str]]:
+        """The names that a loop binds, and the attributes that it stores as they are spelled."""
+        if loop not in self._changed:
+            changed = bound_names(loop)
+            if not isinstance(loop, cst.For | cst.While):
+                for below in descend(loop):
+                    if isinstance(below, cst.CompFor):
+                        changed |= {name for name, _ in targets(below.target)}
+            stored = {self._file.text_of(target) for below in descend(loop) for target in _stored(below)}
+            self._changed[loop] = changed, stored
+        return self._changed[loop]
 
     def _is_attribute_name(self, name: cst.Name) -> bool:
         above = self._file.parent(name)

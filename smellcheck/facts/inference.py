@@ -54,7 +54,7 @@ class Inference:
 
     def is_forward(self, call: cst.Call) -> bool:
         """Whether a call surely runs a module."""
-        return not self._is_plain(call) and self._file.values.is_module(self.called_on(call))
+        return not self.is_plain(call) and self._file.values.is_module(self.called_on(call))
 
     def passes(self, body: cst.CSTNode) -> Iterator[cst.Call]:
         """The forwards there, and the calls of methods that run the layers of a module: `policy.sample(state)`."""
@@ -62,12 +62,12 @@ class Inference:
 
     def is_pass(self, call: cst.Call) -> bool:
         """Whether a call surely runs a module, or the layers of one."""
-        return not self._is_plain(call) and (
+        return not self.is_plain(call) and (
             self._file.values.is_module(self.called_on(call)) or self._runs_layers(call)
         )
 
     @staticmethod
-    def _is_plain(call: cst.Call) -> bool:
+    def is_plain(call: cst.Call) -> bool:
         """Whether a call is of a method that no module is named like: asked first, for it is asked of every call."""
         return isinstance(call.func, cst.Attribute) and call.func.attr.value in _PLAIN
 

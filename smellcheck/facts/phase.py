@@ -63,9 +63,10 @@ class Phase:
         """
         if function not in self._named_only:
             self._named_only[function] = not self._file.context.in_test(function) and not (
-                _OF_TRAINING.search(_COMMENT.sub("", self._file.text_of(function.body)))
+                # What a whole body is spelled as is dear: most that seem to train do.
+                any(self._needs(below, spared=_EMPTIES) for below in self._file.tree.below(function.body))
                 or _OF_TRAINING.search(self._file.text_of(function.params))
-                or any(self._needs(below, spared=_EMPTIES) for below in self._file.tree.below(function.body))
+                or _OF_TRAINING.search(_COMMENT.sub("", self._file.text_of(function.body)))
             )
         return self._named_only[function]
 

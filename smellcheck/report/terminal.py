@@ -11,7 +11,9 @@ _DECEIVING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u
 
 def clean(text: str, tab: str = "    ") -> str:
     """The text on one line, with everything escaped that could move the cursor, colour or reorder."""
-    return "".join(map(_visible, text.replace("\t", tab)))
+    text = text.replace("\t", tab)
+    # Nearly all code is ASCII: to look at each character would be a tenth of a run where nothing changed.
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
 
 
 def _visible(char: str) -> str:
@@ -22,7 +24,7 @@ def _visible(char: str) -> str:
 
 def cells(text: str) -> int:
     """How many columns a terminal needs for a cleaned text."""
-    return sum(_width(char) for char in text)
+    return len(text) if text.isascii() else sum(_width(char) for char in text)
 
 
 def _width(char: str) -> int:

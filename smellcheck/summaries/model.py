@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Union
 
@@ -69,7 +69,7 @@ class Summary:
 
     def written(self) -> str:
         """The summary as one line of JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+        return json.dumps(self, default=vars, separators=(",", ":"), sort_keys=True)
 
 
 def read(text: str) -> Summary:
