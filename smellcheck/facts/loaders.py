@@ -49,10 +49,22 @@ class Loaders:
             self._read = {}
             for node in self._file.all(cst.For):
                 loop = self._file.context.loop(node)
-                value = self._file.values.of(loop.over) if loop.over is not None else None
-                if value is not None and value.kind == "loader" and value.made is not None and not loop.indexed:
-                    self._read.setdefault(value.made, []).append(loop)
+                for made in self._meant(loop.over) if loop.over is not None and not loop.indexed else ():
+                    self._read.setdefault(made, []).append(loop)
         return self._read.get(loader, [])
+
+    def _meant(self, node: cst.CSTNode, depth: int = 0) -> set[cst.CSTNode]:
+        """The loaders that an expression surely is: a parameter is whichever a call gives for it."""
+        value = self._file.values.of(node)
+        if value is not None and (value.made is not None or value.kind != "loader"):
+            return {value.made} if value.kind == "loader" and value.made is not None else set()
+        bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) and depth <= _DEEPEST else ()
+        function = bound[0].scope.node if len(bound) == 1 and bound[0].kind == "parameter" else None
+        if not isinstance(function, cst.FunctionDef):
+            return set()
+        calls = self._file.calls.passing(function)
+        given = (self._file.calls.argument_of(call, function, bound[0]) for call in calls)
+        return {made for one in given if one is not None for made in self._meant(one, depth + 1)}
 
     def many_epochs(self, loader: cst.Call, loop: Loop) -> bool:
         """Whether a loop reads a loader to its end again and again, and the loader is made once for all of that."""
@@ -67,7 +79,13 @@ class Loaders:
         function = context.function(node)
         if function is None or depth > _DEEPEST or context.function(loader) is function:
             return False
-        return any(self._again(loader, call, depth + 1) for call in self._file.calls.passing(function))
+        calls = self._file.calls.passing(function)
+        return any(self._again(loader, call, depth + 1) for call in calls if self._may_give(call, loader))
+
+    def _may_give(self, call: cst.Call, loader: cst.Call) -> bool:
+        """Whether what a call gives is not surely other loaders."""
+        given = set().union(*(self._meant(arg.value) for arg in call.args))
+        return not given or loader in given
 
     def handed_out(self, loader: cst.Call) -> bool:
         """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.
