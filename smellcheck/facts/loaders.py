@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .containers import prepared
 from .scopes import targets
 from .tree import descend
 
@@ -59,11 +60,12 @@ class Loaders:
         if value is not None and (value.made is not None or value.kind != "loader"):
             return {value.made} if value.kind == "loader" and value.made is not None else set()
         bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) and depth <= _DEEPEST else ()
-        function = bound[0].scope.node if len(bound) == 1 and bound[0].kind == "parameter" else None
-        if not isinstance(function, cst.FunctionDef):
-            return set()
-        calls = self._file.calls.passing(function)
-        given = (self._file.calls.argument_of(call, function, bound[0]) for call in calls)
+        given: list[cst.CSTNode | None] = []
+        if len(bound) == 1 and bound[0].kind == "parameter" and isinstance(bound[0].scope.node, cst.FunctionDef):
+            function, calls = bound[0].scope.node, self._file.calls
+            given = [calls.argument_of(call, function, bound[0]) for call in calls.passing(function)]
+        elif len(bound) == 1 and isinstance(bound[0].value, cst.Call) and len(bound[0].path) == 1:
+            given = [prepared(bound[0].value, bound[0].path[0])]
         return {made for one in given if one is not None for made in self._meant(one, depth + 1)}
 
     def many_epochs(self, loader: cst.Call, loop: Loop) -> bool:
