@@ -81,13 +81,14 @@ class Loaders:
         function = context.function(node)
         if function is None or depth > _DEEPEST or context.function(loader) is function:
             return False
-        calls = self._file.calls.passing(function)
-        return any(self._again(loader, call, depth + 1) for call in calls if self._may_give(call, loader))
-
-    def _may_give(self, call: cst.Call, loader: cst.Call) -> bool:
-        """Whether what a call gives is not surely other loaders."""
-        given = set().union(*(self._meant(arg.value) for arg in call.args))
-        return not given or loader in given
+        given = {
+            call: {made for arg in call.args for made in self._meant(arg.value)}
+            for call in self._file.calls.passing(function)
+        }
+        # Where calls surely give this loader, it is read by these alone; else by any that does not give others.
+        calls = [call for call, loaders in given.items() if loader in loaders]
+        calls = calls or [call for call, loaders in given.items() if not loaders]
+        return any(self._again(loader, call, depth + 1) for call in calls)
 
     def handed_out(self, loader: cst.Call) -> bool:
         """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.
