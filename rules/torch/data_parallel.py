@@ -10,48 +10,99 @@ from smellcheck import File, Smell, rule
 # The better way is there for whoever starts one process a device.
 _OFFERED = re.compile(r"DDP|DistributedDataParallel|torch\.distributed|local_rank|LOCAL_RANK")
 
-
 _BUILDS = re.compile(r"^_?(build|make|create|get|define|init|setup|prepare|wrap|generate|factory)")
 _INFERS = re.compile(r"(^|/|_)(tests?|eval\w*|infer\w*|demo|predict\w*|sampl\w*|generat\w*)(_\w+)?\.py$", re.I)
+_TRAINS = re.compile(r"(^|/|_)train(er|ing)?(_\w+)?\.py$", re.I)
+_EXITS = frozenset({"exit", "sys.exit", "os._exit", "quit"})
 
 _WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel")
 
 
-@rule(
-    imports="torch",
-    words="DataParallel",
-    calls=_WRAPPERS,
-    practice="hardware",
-    level="info",
-)
+# By its last name, since a star may take `nn` over from a module of the project.
+@rule(imports="torch", methods="DataParallel", practice="hardware", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if not call.args or file.context.in_test(call) or file.matches(_OFFERED):
+    if not copies(call, file) or file.context.in_test(call) or file.matches(_OFFERED):
         return
-    if one_device(call, file) or not trains(call, file) or follows(call, file):
-        return
-    yield Smell(call, "each step copies the whole model to every device; `DistributedDataParallel` keeps one on each")
+    if trains(call, file) and not follows(call, file):
+        message = "each step copies the whole model to every device; `DistributedDataParallel` keeps one on each"
+        yield Smell(call, message)
+
+
+def copies(call: cst.Call, file: File) -> bool:
+    """Whether a call wraps a model for several devices."""
+    return bool(call.args) and file.name(call.func) in _WRAPPERS and not one_device(call, file)
 
 
 def follows(call: cst.Call, file: File) -> bool:
-    """Whether another model is wrapped before, or in another branch: the first stands for all."""
+    """Whether another model that is trained is wrapped before, or in another branch: the first stands for all."""
     function = file.context.function(call)
-    wrapped = (other for wrapper in _WRAPPERS for other in file.calls.of.get(wrapper, ()))
-    return any(file.before(other, call) and file.context.function(other) is function for other in wrapped)
+    return any(
+        file.before(other, call)
+        and file.context.function(other) is function
+        and copies(other, file)
+        and trains(other, file)
+        for other in file.calls.named(frozenset({"DataParallel"}))
+    )
 
 
 def trains(call: cst.Call, file: File) -> bool:
     """Whether what is wrapped is trained here, by the same function or out of the object or module."""
-    function = file.context.function(call)
+    function, apart = file.context.function(call), leaving(call, file)
+    if apart is not None:
+        return file.phase.needs_graph([apart])
     if function is None or function.name.value == "__init__":
-        return file.phase.file_trains
+        return file.phase.file_trains or (begins(call, file) and trained_elsewhere(file))
     # Whoever makes an optimizer next to it, and hands both over, trains it.
     made = any(file.context.function(one) is function for one in file.optimizers.made)
-    return made or file.phase.function_trains(function) or builds(function, file)
+    builds = _BUILDS.match(function.name.value) is not None
+    return made or file.phase.function_trains(function) or (builds and trained_elsewhere(file))
 
 
-def builds(function: cst.FunctionDef, file: File) -> bool:
-    """Whether a function makes a model for a project that trains models, and nowhere in the better way."""
-    if not _BUILDS.match(function.name.value) or _INFERS.search(file.path) or file.project is None:
+def leaving(call: cst.Call, file: File) -> cst.CSTNode | None:
+    """The branch that a call stands in, when it ends the function or the program: what follows it is none of its."""
+    for _, above in file.context.ancestors(call):
+        if isinstance(above, cst.FunctionDef | cst.ClassDef):
+            return None
+        if isinstance(above, cst.IndentedBlock) and isinstance(file.parent(above), cst.If | cst.Else):
+            match above.body[-1]:
+                case cst.SimpleStatementLine(body=[*_, cst.Return(value=None)]):
+                    return above
+                case cst.SimpleStatementLine(body=[*_, cst.Expr(value=cst.Call(func=func))]):
+                    if file.text_of(func) in _EXITS:
+                        return above
+    return None
+
+
+def begins(call: cst.Call, file: File) -> bool:
+    """Whether a training begins here, or a module that others import runs a part of its own in parallel."""
+    owner = file.calls.enclosing_class(call)
+    if owner is None:
+        return _TRAINS.search(file.path) is not None
+    if not file.values.is_module_class(owner) or not file.reach.taken(owner.name.value):
+        return False
+    match file.context.statement(call):
+        case cst.SimpleStatementLine(
+            body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute(value=cst.Name("self")) as part)])]
+        ):
+            runs = any(file.same(one.func, part) for one in file.calls.named(frozenset({part.attr.value})))
+            return runs and not switched_off(call, file)
+    return False
+
+
+def switched_off(call: cst.Call, file: File) -> bool:
+    """Whether a call stands in a branch for which the code itself sets the switch to false."""
+    for child, above in file.context.ancestors(call):
+        if isinstance(above, cst.If) and child is above.body and isinstance(above.test, cst.Name):
+            bound = file.scopes.reaching(above.test)
+            if bound and all(isinstance(one.value, cst.Name) and one.value.value == "False" for one in bound):
+                # A parameter's default is no more than that.
+                return all(one.kind == "assign" for one in bound)
+    return False
+
+
+def trained_elsewhere(file: File) -> bool:
+    """Whether the project trains models, and nowhere in the better way."""
+    if _INFERS.search(file.path) or file.project is None:
         return False
     steps, offers = (file.project.calling(name) for name in ("backward", "DistributedDataParallel"))
     return bool(steps) and offers == []

@@ -21,6 +21,9 @@ _PRODUCTS = frozenset({"torch.matmul", "torch.bmm", "torch.einsum"})
 _SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"})
 _CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
 _SHAPED = frozenset({"view", "reshape", "unsqueeze", "squeeze", "contiguous"})
+_IN_PLACE: dict[type[cst.BaseAugOp], Literal["times", "over", "add"]] = {
+    cst.MultiplyAssign: "times", cst.DivideAssign: "over", cst.AddAssign: "add",
+}  # fmt: skip
 _DEEPEST = 20
 #: How many steps are enough to tell on which side of a sum or product the scores stand.
 _NEAR = 8
@@ -259,10 +262,13 @@ class Attentions:
         ways = [replace(trail, steps=[], definitions=[], inner=set(), calls=[*trail.calls]) for _ in reaching[1:]]
         products = []
         for one, way in zip(reaching, (*ways, trail), strict=True):
-            if not isinstance(one.value, cst.BaseExpression) or isinstance(one.node, cst.AugAssign):
-                return None
             way.definitions.append(one)
-            products.append(self._back(one.value, way, depth + 1))
+            if isinstance(one.node, cst.AugAssign):
+                products.append(self._augmented(one.node, way, depth))
+            elif isinstance(one.value, cst.BaseExpression):
+                products.append(self._back(one.value, way, depth + 1))
+            else:
+                return None
         if any(one is not products[0] for one in products) or not all(way.softened for way in (*ways, trail)):
             return None
         for way in ways:
@@ -273,16 +279,9 @@ class Attentions:
         return products[0]
 
     def _augmented(self, node: cst.AugAssign, trail: _Trail, depth: int) -> cst.BaseExpression | None:
-        kind: Literal["times", "over", "add"]
-        match node.operator:
-            case cst.MultiplyAssign():
-                kind = "times"
-            case cst.DivideAssign():
-                kind = "over"
-            case cst.AddAssign():
-                kind = "add"
-            case _:
-                return None
+        kind = _IN_PLACE.get(type(node.operator))
+        if kind is None:
+            return None
         trail.steps.append(AttentionStep(kind, node, node.value, test=trail.test))
         trail.test = None
         return self._back(node.target, trail, depth + 1)

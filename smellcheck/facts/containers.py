@@ -17,6 +17,14 @@ _MODEL_FIRST = ("open_clip.create_model_and_transforms", "clip.load", "open_clip
 _PREPARES = ("prepare", "setup")
 
 
+def prepared(call: cst.Call, at: int) -> cst.BaseExpression | None:
+    """What a call that gives back what it is given, ready for a device, has at a place."""
+    match call.func:
+        case cst.Attribute(attr=cst.Name(value=method)) if method in _PREPARES and 0 <= at < len(call.args):
+            return call.args[at].value
+    return None
+
+
 class Containers:
     """What containers hold in one file."""
 
@@ -50,11 +58,9 @@ class Containers:
         if isinstance(value, cst.Tuple | cst.List) and 0 <= path[0] < len(value.elements):
             return self.unpacked(value.elements[path[0]].value, path[1:])
         if isinstance(value, cst.Call):
-            match value.func:
-                case cst.Attribute(attr=cst.Name(value=method)) if method in _PREPARES and 0 <= path[0] < len(
-                    value.args
-                ):
-                    return self._file.values.of(value.args[path[0]].value)
+            given = prepared(value, path[0])
+            if given is not None:
+                return self._file.values.of(given)
             name = self._file.name(value.func)
             if name in _MODEL_FIRST and path == (0,):
                 return Value("module", name, value)

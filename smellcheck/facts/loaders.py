@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .containers import prepared
 from .scopes import targets
 from .tree import descend
 
@@ -49,10 +50,23 @@ class Loaders:
             self._read = {}
             for node in self._file.all(cst.For):
                 loop = self._file.context.loop(node)
-                value = self._file.values.of(loop.over) if loop.over is not None else None
-                if value is not None and value.kind == "loader" and value.made is not None and not loop.indexed:
-                    self._read.setdefault(value.made, []).append(loop)
+                for made in self._meant(loop.over) if loop.over is not None and not loop.indexed else ():
+                    self._read.setdefault(made, []).append(loop)
         return self._read.get(loader, [])
+
+    def _meant(self, node: cst.CSTNode, depth: int = 0) -> set[cst.CSTNode]:
+        """The loaders that an expression surely is: a parameter is whichever a call gives for it."""
+        value = self._file.values.of(node)
+        if value is not None and (value.made is not None or value.kind != "loader"):
+            return {value.made} if value.kind == "loader" and value.made is not None else set()
+        bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) and depth <= _DEEPEST else ()
+        given: list[cst.CSTNode | None] = []
+        if len(bound) == 1 and bound[0].kind == "parameter" and isinstance(bound[0].scope.node, cst.FunctionDef):
+            function, calls = bound[0].scope.node, self._file.calls
+            given = [calls.argument_of(call, function, bound[0]) for call in calls.passing(function)]
+        elif len(bound) == 1 and isinstance(bound[0].value, cst.Call) and len(bound[0].path) == 1:
+            given = [prepared(bound[0].value, bound[0].path[0])]
+        return {made for one in given if one is not None for made in self._meant(one, depth + 1)}
 
     def many_epochs(self, loader: cst.Call, loop: Loop) -> bool:
         """Whether a loop reads a loader to its end again and again, and the loader is made once for all of that."""
@@ -67,7 +81,14 @@ class Loaders:
         function = context.function(node)
         if function is None or depth > _DEEPEST or context.function(loader) is function:
             return False
-        return any(self._again(loader, call, depth + 1) for call in self._file.calls.passing(function))
+        given = {
+            call: {made for arg in call.args for made in self._meant(arg.value)}
+            for call in self._file.calls.passing(function)
+        }
+        # Where calls surely give this loader, it is read by these alone; else by any that does not give others.
+        calls = [call for call, loaders in given.items() if loader in loaders]
+        calls = calls or [call for call, loaders in given.items() if not loaders]
+        return any(self._again(loader, call, depth + 1) for call in calls)
 
     def handed_out(self, loader: cst.Call) -> bool:
         """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.

@@ -198,7 +198,9 @@ class Loops:
             if self._file.values.kind(sized) == "loader" or _BATCHY.search(_last_name(sized)):
                 return "batch", sized, True
             return "member" if _MEMBERS.match(_last_name(sized)) else "sample", sized, True
-        names = (_last_name(target), _last_name(stop))
+        # `range(1, epochs + 1)` counts epochs from one on.
+        counted = stop.left if isinstance(stop, cst.BinaryOperation) and isinstance(stop.right, cst.Integer) else stop
+        names = (_last_name(target), _last_name(counted))
         if any(_EPOCHS.search(name) for name in names):
             return "epoch", call, False
         if any(_FOLDS.search(name) for name in names):

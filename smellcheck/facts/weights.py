@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _SHAPES = frozenset({"size", "shape", "dtype", "device", "dim", "ndim"})
 #: Methods that make something else like what they are given.
 _LIKE = frozenset({"expand_as", "view_as", "reshape_as", "type_as"})
+#: Methods that make something new of the same type.
+_NEW = frozenset({"new", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros"})
+#: Through how many functions a tensor is followed that is lent to them.
+_DEEPEST = 3
 #: What the options that ask for weights are named.
 _OPTION = re.compile(
     r"(^|_)(att(n|ention)?s?|weights?|prob(abilitie)?s?|scores?|vis\w*|maps?)(_|$)"
@@ -72,23 +76,39 @@ class Weights:
             return "option"
         return "nobody" if self._thrown_away(use) else None
 
-    def _lends(self, use: cst.Name) -> bool:
+    def _lends(self, use: cst.BaseExpression, depth: int = 0) -> bool:
         """Whether the scores are asked for nothing but their shape or type."""
         match above := self._file.parent(use):
+            case cst.Attribute(attr=cst.Name(value="data")):
+                return self._lends(above, depth)
             case cst.Attribute(attr=cst.Name(value=asked)):
                 call = self._file.parent(above)
-                return asked in _SHAPES or (asked == "type" and isinstance(call, cst.Call) and not call.args)
+                if not isinstance(call, cst.Call):
+                    return asked in _SHAPES
+                return asked in _SHAPES or asked in _NEW or (asked == "type" and not call.args)
             case cst.Arg(keyword=None):
                 call = self._file.parent(above)
                 made = self._file.name(call.func) if isinstance(call, cst.Call) else None
                 if made is not None and re.fullmatch(r"torch\.\w+_like", made):
                     return True
-                return (
-                    isinstance(call, cst.Call)
-                    and isinstance(call.func, cst.Attribute)
-                    and call.func.attr.value in _LIKE
+                return isinstance(call, cst.Call) and (
+                    (isinstance(call.func, cst.Attribute) and call.func.attr.value in _LIKE)
+                    or self._lent_to(call, use, depth + 1)
                 )
         return False
+
+    def _lent_to(self, call: cst.Call, given: cst.BaseExpression, depth: int) -> bool:
+        """Whether a function of the file is given the scores for no more than that."""
+        function = self._file.calls.callee(call)
+        if function is None or depth > _DEEPEST:
+            return False
+        parameters = (one for bound in self._file.scopes.scope(function).bindings.values() for one in bound)
+        taken = [
+            one
+            for one in parameters
+            if one.kind == "parameter" and self._file.calls.argument_of(call, function, one) is given
+        ]
+        return bool(taken) and all(self._lends(use, depth) for one in taken for use in self.uses(one))
 
     def _on_demand(self, use: cst.Name, bound: Definition) -> bool:
         """Whether weights are read where an option asks for them, and the attention itself runs without it."""

@@ -35,6 +35,8 @@ def loops(code: str) -> tuple[File, list[Loop]]:
         ("iterator = tqdm(range(n))\nfor epoch in iterator", "epoch"),
         ("with tqdm(DataLoader(data)) as bar:\n  for x in bar", "batch"),
         ("for _ in range(num_epochs)", "epoch"),
+        ("for i in range(1, options.epochs + 1)", "epoch"),
+        ("for i in range(first, 1 + total)", "unknown"),
         ("for fold in range(k)", "fold"),
         ("for a, b in kf.split(x)", "fold"),
         ("for i in range(0, n, 32)", "chunk"),

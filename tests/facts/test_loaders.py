@@ -76,6 +76,25 @@ def test_epochs_around_a_call() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "many"),
+    [
+        ("run(valid)\n    run(test)", {"valid": False, "test": False}),
+        ("for epoch in range(9): run(valid)\n    run(test)", {"valid": True, "test": False}),
+        ("valid, test = ready.prepare(valid, test)\n    for epoch in range(9): run(test)", {"test": True}),
+        ("valid, test = swapped(valid, test)\n    for epoch in range(9): run(test)", {}),
+    ],
+)
+def test_each_loader_that_a_parameter_may_be(body: str, many: dict[str, bool]) -> None:
+    text = f"def run(loader):\n    for x in loader: pass\ndef main(valid, test):\n    {body}\n"
+    file = File(f"{HEAD}{text}main(DataLoader(a), DataLoader(b))\n")
+    found = {}
+    for name, loader in zip(("valid", "test"), file.calls.of["torch.utils.data.DataLoader"], strict=True):
+        for loop in file.loaders.readers(loader):
+            found[name] = file.loaders.many_epochs(loader, loop)
+    assert found == many
+
+
+@pytest.mark.parametrize(
     ("text", "decodes", "in_memory"),
     [
         ("DataLoader(ImageFolder('x'))", "ImageFolder", False),

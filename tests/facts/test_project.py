@@ -557,6 +557,79 @@ def test_a_model_is_wrapped_where_it_is_built(others: dict[str, str], expected: 
     assert [finding.rule for finding in checked.findings] == expected
 
 
+def wrapped(root: Path, name: str) -> list[int]:
+    """The lines of a module at which a model is wrapped that should be trained in the better way."""
+    rules = [rule for rule in plugins.rules() if rule.name == "data-parallel"]
+    checked = check((root / name).read_text(), rules, name, project=Project().view(root / name))
+    return [finding.range.line for finding in checked.findings]
+
+
+STEPS = "def step(loss):\n    loss.backward()\n"
+PART = """
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self, body, devices):
+            super().__init__()
+            self.body = body
+            if devices > 1:
+                self.body = nn.DataParallel(self.body)
+
+        def forward(self, x):
+            return self.body(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "others", "lines"),
+    [
+        (PART, {"train.py": f"from net import Net\n{STEPS}"}, [9]),
+        # Nobody trains it, or nobody else takes it: then it is a script that shows something.
+        (PART, {"show.py": "from net import Net\n"}, []),
+        (PART, {"train.py": STEPS}, []),
+        # Only to read a checkpoint whose keys begin with `module.`, and a switch that nobody turns.
+        (PART.replace("self.body = nn", "body = nn"), {"train.py": f"from net import Net\n{STEPS}"}, []),
+        (
+            PART.replace("if devices > 1", "several = False\n            if several"),
+            {"train.py": f"from net import Net\n{STEPS}"},
+            [],
+        ),
+    ],
+)
+def test_a_module_runs_a_part_of_its_own_in_parallel(
+    part: str, others: dict[str, str], lines: list[int], write: Write
+) -> None:
+    assert wrapped(write({"net.py": part, **others}), "net.py") == lines
+
+
+SCRIPT = """
+    import torch
+    from steps import Trainer
+
+    trainer = Trainer()
+    trainer.net = torch.nn.DataParallel(trainer.net)
+    for batch in batches:
+        trainer.update(batch)
+"""
+
+
+@pytest.mark.parametrize(("name", "lines"), [("train.py", [6]), ("tools/train_net.py", [6]), ("show.py", [])])
+def test_a_script_begins_a_training_whose_steps_are_out_of_sight(name: str, lines: list[int], write: Write) -> None:
+    assert wrapped(write({name: SCRIPT, "steps.py": STEPS}), name) == lines
+
+
+def test_what_wraps_a_model_may_be_taken_over_by_a_star(write: Write) -> None:
+    script = """
+        from shared import *
+
+        # torch comes with it
+        net = nn.DataParallel(net)
+        loss(net(x)).backward()
+    """
+    root = write({"shared.py": "import torch.nn as nn\n", "main.py": script})
+    assert wrapped(root, "main.py") == [5]
+
+
 # -- stars -----------------------------------------------------------------------------------------
 
 
