@@ -308,7 +308,7 @@ def sized_by_input(made: cst.Call, file: File) -> bool:
         if any(file.entries.of_batch(tensor) for tensor in (*given, sized_tensor(arg.value))):
             return True
         spelled = [sized_tensor(part) for part in parts(arg.value)]
-        if owner is None and not _ONCE.search(function.name.value) and any(is_given(one, file) for one in spelled):
+        if owner is None and not _ONCE.search(function.name.value) and any(only_given(one, file) for one in spelled):
             return True
     return False
 
@@ -339,6 +339,12 @@ def is_given(tensor: cst.BaseExpression | None, file: File) -> bool:
     if any(one.kind == "augment" for one in reaching):
         reaching = file.scopes.definitions(tensor)
     return "parameter" in {one.kind for one in reaching}
+
+
+def only_given(tensor: cst.BaseExpression | None, file: File) -> bool:
+    """Whether a tensor is one that a function is given on every way to it."""
+    kinds = {one.kind for one in file.scopes.reaching(tensor)} if isinstance(tensor, cst.Name) else set()
+    return kinds == {"parameter"} and is_given(tensor, file)
 
 
 def counts(made: cst.Call) -> bool:
