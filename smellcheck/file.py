@@ -42,6 +42,7 @@ from .facts.scopes import Scopes
 from .facts.siblings import Siblings
 from .facts.steps import Steps
 from .facts.tree import descend
+from .facts.untouched import Untouched
 from .facts.values import Values
 from .parsed import Parsed
 
@@ -228,6 +229,11 @@ class File(Parsed):
     def gatherings(self) -> Gatherings:
         """Where the results of repeated calls are gathered."""
         return Gatherings(self)
+
+    @cached_property
+    def untouched(self) -> Untouched:
+        """What loops leave as it is."""
+        return Untouched(self)
 
     def name(self, node: cst.CSTNode) -> str | None:
         """`F.relu` as `torch.nn.functional.relu`, when imports settle it."""

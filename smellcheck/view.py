@@ -173,6 +173,9 @@ class View:
                 found = self.member(home, parts[at:], hops)
                 if found is not None:
                     return found
+        # A module that is called after what it imports, `torch.py`, does not import itself.
+        if not dots and self.module(parts[0], path) == path:
+            return name
         home = self.module(name, path)
         if home is not None:
             return Found(home, "module")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from smellcheck import Edit, File, Fix, Smell, rule
+from smellcheck import Edit, File, Fix, Loop, Smell, rule
 
 _JOINS = tuple(
     f"{home}.{name}"
@@ -35,19 +35,25 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loops = [one for one in file.context.loops(call) if isinstance(one.node, cst.For | cst.While)]
     if grown is None or not loops or file.context.in_test(call):
         return
-    name, loop = grown, loops[0]
-    over = file.text_of(loop.node.iter) if isinstance(loop.node, cst.For) else ""
-    if loop.kind not in _KINDS or ("range" in over and _FEW.search(over)) or calls_each(loop.node, file):
+    name = grown
+    # A few pieces of each of many samples are many.
+    loop = next((one for one in loops if not few(one, file)), None)
+    if loop is None or not all(carried(name, one.node, file) for one in loops[: loops.index(loop) + 1]):
         return
-    if _LEVELS.search(over) or decodes(loop.node, file):
-        return
-    if not carried(name, loop.node, file) or looked_at(name, call, loop.node, file):
+    if decodes(loop.node, file) or looked_at(name, call, loop.node, file):
         return
     yield Smell(
         call,
         f"all of `{name.value}` is copied again for each piece that is added to it",
         fix(call, name, loop.node, file),
     )
+
+
+def few(loop: Loop, file: File) -> bool:
+    """Whether a loop goes over a handful of things: heads, layers, levels."""
+    over = file.text_of(loop.node.iter) if isinstance(loop.node, cst.For) else ""
+    counted = "range" in over and bool(_FEW.search(over))
+    return loop.kind not in _KINDS or counted or bool(_LEVELS.search(over)) or calls_each(loop.node, file)
 
 
 def decodes(loop: cst.For | cst.While, file: File) -> bool:

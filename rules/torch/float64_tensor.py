@@ -18,9 +18,13 @@ _CASTS = {"float", "half", "bfloat16", "double", "type", "type_as", "long", "int
 # Where 64 bits are there on purpose.
 _SCIENCE = re.compile(
     r"torch\.linalg|gradcheck|torchdiffeq|gpytorch|botorch|pyro|odeint|scipy\.(integrate|optimize)|cholesky|hessian|jacobian"
-    r"|\bpinn|physics|quantum|hamiltonian|eigenv|lbfgs|set_default_dtype|set_default_tensor_type|\b1e-(8|9|1\d)\b",
+    r"|\bpinn|physics|quantum|hamiltonian|eigenv|lbfgs|\b1e-(8|9|1\d)\b",
     re.I,
 )
+_DEFAULTS = {"torch.set_default_dtype", "torch.set_default_tensor_type"}
+_DEFAULT = re.compile(r"set_default_(dtype|tensor_type)\(")
+_TRAINS = re.compile(r"\boptim\.(Adam|SGD|RMSprop|Adagrad|Adadelta|RAdam|NAdam)")
+_DEVICES = re.compile(r"\bcuda\b|\bdevice\b")
 _MEANT = re.compile(r"double|float64|64[- ]bit|precision", re.I)
 _COUNTS = re.compile(
     r"meter|metric|total|count|sum|accum|running|stat|cov|mean|var|std|weight|schedule|beta|alpha|sigma|prob|confusion|hist",
@@ -30,17 +34,46 @@ _COUNTS = re.compile(
 
 @rule(
     imports="torch",
-    words=("from_numpy tensor as_tensor double float64", "numpy pandas astype double float64"),
+    words=(
+        "from_numpy tensor as_tensor double float64 set_default_tensor_type",
+        "numpy pandas astype double float64 DoubleTensor",
+    ),
     practice="precision",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     name = file.name(call.func)
+    if name in _DEFAULTS:
+        yield from default(call, file)
+        return
     if name not in _MAKERS and not _FACTORIES.match(name or "") and not is_double(call):
         return
     if file.context.in_test(call):
         return
     # Last, for it reads the whole file.
-    yield from (smell for smell in seen(call, name, file) if not file.matches(_SCIENCE))
+    yield from (smell for smell in seen(call, name, file) if not file.matches(_SCIENCE) and not file.matches(_DEFAULT))
+
+
+def default(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A default of 64 bits, once and for all, in a script that trains networks step by step on a device."""
+    lasting = len(_DEFAULT.findall(file.text_of(file.module))) == 1 and not optional(call, file)
+    if not lasting or not call.args or not is_wide(call.args[0].value, file) or explained(call, file):
+        return
+    if file.matches(_TRAINS) and file.matches(_DEVICES) and not file.matches(_SCIENCE):
+        if not file.context.in_test(call):
+            message = "every network and tensor that is made from here on is of 64-bit floats"
+            yield Smell(call, message, level="info")
+
+
+def is_wide(dtype: cst.BaseExpression, file: File) -> bool:
+    """Whether an expression, or the one thing that its name means, is the type of 64-bit floats or of their tensors."""
+    if isinstance(dtype, cst.SimpleString):
+        return str(dtype.evaluated_value).endswith("DoubleTensor")
+    known = file.name(dtype) or ""
+    if known in ("torch.float64", "torch.double") or re.match(r"torch\.(cuda\.)?DoubleTensor$", known):
+        return True
+    reaching = file.scopes.reaching(dtype) if isinstance(dtype, cst.Name) else []
+    only = reaching[0] if len(reaching) == 1 and reaching[0].kind == "assign" and not reaching[0].path else None
+    return only is not None and isinstance(only.value, cst.Attribute) and is_wide(only.value, file)
 
 
 def made_up(array: cst.BaseExpression, file: File) -> bool:

@@ -30,6 +30,10 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
             yield thrown_away(call, file)
         return
     loops = [loop for loop in file.context.loops(call) if isinstance(loop.node, cst.For | cst.While)]
+    array = file.untouched.remade(receiver, loops[0].node) if loops and loops[0].kind in _KINDS else None
+    if array is not None and not _CPU.match(device):
+        yield Smell(call, f"`{array.value}` does not change in this loop, and is made a tensor and copied in each turn")
+        return
     if not loops or file.context.is_guarded(call, loops[0].node):
         return
     earlier = uncast(receiver)
@@ -216,7 +220,7 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, file: File) -> I
     if (
         not isinstance(receiver, cst.Name | cst.Attribute)
         or not steady(call, loop, file)
-        or mutated(receiver, loop, file)
+        or file.untouched.is_mutated(receiver, loop)
         # What is on the device already is only asked where it is.
         or not starts_on_host(receiver, file)
     ):
@@ -227,7 +231,7 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, file: File) -> I
             body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)], value=value)]
         ):
             if value is call:
-                if file.same(target, receiver) or mutated(target, loop, file):
+                if file.same(target, receiver) or file.untouched.is_mutated(target, loop):
                     return
                 if len(file.scopes.definitions(target)) == 1 and hoistable(statement, loop, file):
                     fix = Fix.safe("Move it once, before the loop", *hoist(statement, loop, file))
@@ -330,22 +334,6 @@ def alone(call: cst.Call, statement: cst.CSTNode, file: File) -> bool:
 def mentions(node: cst.CSTNode, receiver: cst.CSTNode, file: File) -> bool:
     """Whether a call is made on, or with, the receiver."""
     return file.text_of(receiver) in file.text_of(node)
-
-
-def mutated(name: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
-    """Whether a tensor is changed in place within a loop."""
-    wanted = re.escape(file.text_of(name))
-    return bool(
-        re.search(
-            rf"(?<![\w.]){wanted}(\[[^\n]*\])?\s*([-+*/|&@%]|//|\*\*)?=(?!=)|(?<![\w.]){wanted}(\[[^\n]*\])?\.\w+_\(|out\s*=\s*{wanted}\b",
-            without(loop, name, file),
-        )
-    )
-
-
-def without(loop: cst.CSTNode, name: cst.CSTNode, file: File) -> str:
-    """The loop's text without the statement that the name is moved in."""
-    return file.text_of(loop).replace(file.text_of(file.context.statement(name)), "")
 
 
 def hoistable(statement: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:

@@ -178,7 +178,7 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
             after = file.moves.right_after(made) if straight(current, file) else None
-            return after or file.moves.wherever_used(current), made
+            return after or file.moves.wherever_used(current) or file.moves.on_one_side(current), made
         if file.moves.destination(call) is not None or goes_along(call, attribute, file):
             return call, current
         if not (is_cast(call, attribute, file) or is_fill(call, file) or sets_ones(call, file)):
@@ -307,7 +307,15 @@ def sized_by_input(made: cst.Call, file: File) -> bool:
             return True
         if any(file.entries.of_batch(tensor) for tensor in (*given, sized_tensor(arg.value))):
             return True
+        spelled = [sized_tensor(part) for part in parts(arg.value)]
+        if owner is None and not _ONCE.search(function.name.value) and any(only_given(one, file) for one in spelled):
+            return True
     return False
+
+
+def parts(size: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """The sizes of a tuple or list, or the one that stands there."""
+    return [one.value for one in size.elements] if isinstance(size, cst.Tuple | cst.List) else [size]
 
 
 def sized_tensor(size: cst.CSTNode | None) -> cst.BaseExpression | None:
@@ -322,7 +330,7 @@ def sized_tensor(size: cst.CSTNode | None) -> cst.BaseExpression | None:
     return None
 
 
-def is_given(tensor: cst.BaseExpression, file: File) -> bool:
+def is_given(tensor: cst.BaseExpression | None, file: File) -> bool:
     """Whether a function surely is given a tensor."""
     if not isinstance(tensor, cst.Name) or _NO_TENSOR.match(tensor.value):
         return False
@@ -331,6 +339,12 @@ def is_given(tensor: cst.BaseExpression, file: File) -> bool:
     if any(one.kind == "augment" for one in reaching):
         reaching = file.scopes.definitions(tensor)
     return "parameter" in {one.kind for one in reaching}
+
+
+def only_given(tensor: cst.BaseExpression | None, file: File) -> bool:
+    """Whether a tensor is one that a function is given on every way to it."""
+    kinds = {one.kind for one in file.scopes.reaching(tensor)} if isinstance(tensor, cst.Name) else set()
+    return kinds == {"parameter"} and is_given(tensor, file)
 
 
 def counts(made: cst.Call) -> bool:

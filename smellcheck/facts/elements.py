@@ -16,6 +16,7 @@ _SCHEDULE = re.compile(r"torch\.(linspace|arange|logspace|full|zeros|ones)\(|spl
 
 _FIRST = re.compile(r"\blen\(\w*state\w*\) == 0|not (in )?\w*state|random")
 _SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
+_REDUCES = ("norm", "mean", "sum")
 _MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
 
 
@@ -38,7 +39,7 @@ class Elements:
         over = loops[0].over
         if isinstance(over, cst.BaseExpression) and self.is_parameters(over):
             # Weights that are copied go somewhere, each on its own; and the count of steps of each is on the host.
-            computed = method == "item" and (isinstance(over, cst.Call) or isinstance(read, cst.Call))
+            computed = self._is_reduced(read) or (method == "item" and cst.Call in (type(over), type(read)))
             return over if computed and not self._is_begun(call, loop) else None
         while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
             read = read.func.value
@@ -70,9 +71,25 @@ class Elements:
             (one for one in self._file.tree.of_type(cst.Call, loop) if self.read_by(one, loop) is not None), None
         )
 
-    @staticmethod
-    def is_parameters(over: cst.CSTNode | None) -> bool:
-        """Whether a loop runs over `model.parameters()`, or over those of a group of an optimizer."""
+    def _is_reduced(self, read: cst.BaseExpression) -> bool:
+        """Whether a call makes one number of a tensor: `torch.norm(x)`, `x.norm()`."""
+        match read:
+            case cst.Call(func=func, args=[] | [_]) if (self._file.name(func) or "").startswith("torch."):
+                return (self._file.name(func) or "").removeprefix("torch.") in _REDUCES
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)), args=[]):
+                return method in _REDUCES
+        return False
+
+    def is_parameters(self, over: cst.CSTNode | None) -> bool:
+        """Whether a loop runs over `model.parameters()`, a list of them, or those of a group of an optimizer."""
+        if isinstance(over, cst.Name):
+            made = [one.value for one in self._file.scopes.reaching(over) if one.kind == "assign" and not one.path]
+            over = made[0] if len(made) == 1 == len(self._file.scopes.reaching(over)) else None
+            match over:
+                case cst.Call(func=cst.Name("list"), args=[cst.Arg(value=cst.Call() as listed)]):
+                    over = listed
+                case _:
+                    return False
         match over:
             case cst.Call(func=cst.Attribute(attr=cst.Name("parameters" | "named_parameters")), args=[]):
                 return True

@@ -25,6 +25,9 @@ _STEP = re.compile(r"step|batch|update|optimi[sz]e|learn|iter|backward")
 _TRAINER = re.compile(r"Trainer(Base)?$")
 #: Metrics whose `update` their framework, or the step itself, calls with each batch.
 _METRIC = re.compile(r"^(torchmetrics|(pytorch_)?lightning(\.pytorch)?\.metrics)\b")
+#: A function with a backward of its own, of which autograd calls both with each batch.
+_FUNCTION = re.compile(r"torch\.autograd\.(function\.)?Function$")
+_DIFFERENTIATED = ("forward", "backward")
 #: Callers are followed so far.
 _DEEPEST = 3
 
@@ -68,6 +71,8 @@ class Hot:
         owner, name = self._file.calls.class_of(function), function.name.value
         if self._takes_a_step(function) or (owner is not None and self._is_hook(owner, name)):
             return True
+        if owner is not None and name in _DIFFERENTIATED and self._derives(owner, _FUNCTION):
+            return True
         if owner is not None and self._file.values.is_module_class(owner) and not _ONCE.match(name):
             return bool(_FORWARDS.match(name)) or any(
                 self._often(call, depth + 1, whole=whole) for call in self._file.calls.callers(function)
@@ -92,8 +97,12 @@ class Hot:
 
     def _is_metric(self, owner: cst.ClassDef) -> bool:
         """Whether a class derives from a metric of Lightning or torchmetrics."""
+        return self._derives(owner, _METRIC)
+
+    def _derives(self, owner: cst.ClassDef, names: re.Pattern[str]) -> bool:
+        """Whether a class derives from one of a framework that is called so."""
         return any(
-            _METRIC.match(self._file.name(base.value) or "")
+            names.match(self._file.name(base.value) or "")
             for line in self._file.calls.bases(owner)
             for base in line.bases
             if base.keyword is None

@@ -89,6 +89,45 @@ class Moves:
                 return moved[0] if moved and None not in moved else None
         return None
 
+    def on_one_side(self, made: cst.BaseExpression) -> cst.Call | None:
+        """The call that moves what was just made and named, where another tensor turns out to be on a device.
+
+        `if x.is_cuda: made = made.cuda()`, and nothing that runs before is done with the name.
+        """
+        file = self._file
+        match file.parent(made):
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+                uses = file.uses(bound)
+            case _:
+                return None
+        for use in uses:
+            moved, side = self._of(use), self._side(use)
+            again = file.parent(moved) if moved is not None else None
+            if side is None or not isinstance(again, cst.Assign) or len(again.targets) != 1:
+                continue
+            asked, branch = side
+            others = [one for one in uses if one is not use]
+            early = any(
+                file.before(one, use) if file.context.within(one, branch) else file.before(one, asked) for one in others
+            )
+            if file.same(again.targets[0].target, bound) and not early and not file.context.within(made, asked):
+                return moved
+        return None
+
+    def _side(self, node: cst.CSTNode) -> tuple[cst.If, cst.CSTNode] | None:
+        """The condition that asks where a tensor is, around a node, and the branch for a device that the node is in."""
+        for child, above in self._file.context.ancestors(node):
+            if isinstance(above, cst.FunctionDef):
+                return None
+            if isinstance(above, cst.If):
+                test = above.test
+                negated = isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not)
+                asked = test.expression if isinstance(test, cst.UnaryOperation) else test
+                branch = above.orelse if negated else above.body
+                cuda = isinstance(asked, cst.Attribute) and asked.attr.value == "is_cuda"
+                return (above, child) if cuda and child is branch else None
+        return None
+
     def _of(self, name: cst.Name) -> cst.Call | None:
         """The call that moves what a name means, right where it is read."""
         method = self._file.parent(name)

@@ -18,7 +18,7 @@ _HOST_KINDS = ("array", "number", "string", *_HOLDERS)
 _REPORTS = re.compile(
     r"^(print|append|extend|format|update|log\w*|write|info|debug|add|add_\w+|set_postfix\w*|set_description\w*|record)$"
 )
-_FURTHER = ("mean", "sum", "item", "format", "numpy", "tolist", "detach")
+_FURTHER = ("mean", "sum", "item", "format", "numpy", "tolist", "detach", "data")
 _FORMS = ("float", "int", "round", "str", "format", "sum")
 _PASSES = (
     cst.Arg, cst.BinaryOperation, cst.UnaryOperation, cst.Tuple, cst.List, cst.Dict, cst.Element, cst.DictElement,
@@ -114,8 +114,10 @@ class Readbacks:
 
     def _settled(self, test: cst.BaseExpression, loop: cst.For | cst.While) -> bool:
         """Whether a condition is the same in all turns of a loop: a setting or a rank, and none that asks for more."""
-        text = self._file.text_of(test)
-        return not _ASKED.search(text) and self._file.context.invariant(test, loop)
+        return all(
+            not _ASKED.search(self._file.text_of(part)) and self._file.context.invariant(part, loop)
+            for part in _asked(test)
+        )
 
     def _skipped(self, body: cst.CSTNode) -> bool:
         """Whether most turns end before they report: `if step % 10: continue`."""
@@ -141,6 +143,10 @@ class Readbacks:
                         return False
                 case cst.Attribute() if above.attr.value not in _FURTHER:
                     return False
+                # Before torch 0.4 a loss was a vector of one number.
+                case cst.Subscript(value=value, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer("0")))]):
+                    if value is not current:
+                        return False
                 case cst.AugAssign() | cst.Expr() | cst.Assign(targets=[cst.AssignTarget(target=cst.Subscript())]):
                     return True
                 case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]) if depth < 2:
@@ -177,6 +183,16 @@ class Readbacks:
         if function is None or chain is not value or bound.value.startswith("_"):
             return False
         return len(file.tree.named(bound.value, function)) == 1 and not _TIMED.search(file.text_of(function))
+
+
+def _asked(test: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """What a condition hangs on: the parts of an `and` or `or`, and the thing itself where it is asked of what type."""
+    match test:
+        case cst.BooleanOperation(left=left, right=right):
+            return [*_asked(left), *_asked(right)]
+        case cst.Comparison(left=cst.Call(func=cst.Name("type"), args=[cst.Arg(value=thing)])):
+            return [thing]
+    return [test]
 
 
 def _asks_for_the_first(test: cst.BaseExpression) -> bool:

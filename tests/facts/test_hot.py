@@ -39,6 +39,9 @@ from smellcheck.file import File
             False,
         ),
         ("class A(Metric):\n    def update(self, x, y):\n        work()\n", False),
+        # Autograd calls both methods of a function.
+        ("import torch\nclass A(torch.autograd.Function):\n    def backward(ctx, g):\n        work()\n", True),
+        ("import torch\nclass A(torch.autograd.Function):\n    def make(self):\n        work()\n", False),
         # One step of a training, given its batch, is taken again and again.
         ("def step(self, batch):\n    work()\n    loss(batch).backward()\n    self.optimizer.step()\n", True),
         ("def step(self, batch):\n    work()\n    for x in batch:\n        x.backward()\n        opt.step()\n", False),

@@ -652,6 +652,13 @@ def test_what_a_star_takes_over(write: Write, code: str, kind: str | None) -> No
     assert file.values.kind(last(file)) == kind
 
 
+def test_a_module_called_after_what_it_imports_does_not_import_itself(write: Write) -> None:
+    package = {"tools/__init__.py": "from tools.torch import *\n", "tools/torch.py": "import torch\nimport torch.nn\n"}
+    root = write({**package, "run/a.py": "from tools import *\ntorch.manual_seed(0)\n"})
+    file = seen(root, "run/a.py")
+    assert file.name(last(file).func) == "torch.manual_seed"
+
+
 @pytest.mark.parametrize(
     ("code", "cut"),
     [

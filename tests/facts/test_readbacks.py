@@ -106,6 +106,8 @@ def test_what_all_turns_but_the_first_do_is_not_seldom() -> None:
         ("i > 10", True),
         ("due()", True),
         ("best < 1", True),
+        ("type(model) is Wide and rank == 0", False),
+        ("type(x) is list", True),
     ],
 )
 def test_what_a_setting_decides_is_done_in_all_turns(test: str, expected: bool) -> None:
