@@ -102,8 +102,8 @@ def says_volatile(file: File) -> bool:
 def stays_on_host(model: cst.CSTNode, file: File) -> bool:
     """Whether a file makes a network and nothing in it moves that to a device: the CPU's memory is seldom short."""
     value = file.values.of(model)
-    made = [value.made] if value is not None else []
-    if value is None and isinstance(model, cst.Name):
+    made = [value.made] if value is not None and value.made is not None else []
+    if not made and isinstance(model, cst.Name):
         made = [one.value if one.kind == "assign" and not one.path else None for one in file.scopes.reaching(model)]
     if not made or not all(isinstance(one, cst.Call) for one in made):
         return False

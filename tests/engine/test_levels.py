@@ -74,6 +74,13 @@ def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -
             "info",
         ),
         ("def rate(x):\n    return model(x).argmax(1).tolist()\n", "info"),
+        # Which of two it is, the options say; neither is moved to a device.
+        (
+            "def rate(loader, wide):\n    if wide:\n        net = torch.nn.Linear(8, 2)\n    if not wide:\n"
+            "        net = torch.nn.Linear(4, 2)\n    net.eval()\n"
+            "    return [net(x).argmax(1).tolist() for x in loader]\n\nrate(loader, True)\n",
+            "info",
+        ),
         ("for n in (1, 2):\n    print(model(x[n]).argmax(1).tolist())\n", "info"),
         (
             "def sweep(counts, trainer, x):\n    for n in counts:\n        net = torch.nn.Linear(n, 2)\n"
@@ -181,6 +188,16 @@ def test_a_function_whose_calls_are_comments_is_out_of_use(call: str, expected: 
         (tmp_path / name).write_text("How to rate it.\n" if name == "README.md" else "")
     entry = f"\ndef main():\n    {call}\n    return 1\n\nfire.Fire()\n"
     assert levels("import fire\n" + HEAD + RATE + entry, tmp_path / "a.py") == [expected]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Rows", "warning"), ("EvalSet", "info"), ("ValRows", "info")])
+def test_what_is_evaluated_on_is_little(name: str, expected: str, tmp_path: Path) -> None:
+    text = (
+        f"import h5py\nfrom torch.utils.data import Dataset\n\nclass {name}(Dataset):\n    def __init__(self, path):\n"
+        "        self.path = path\n\n    def __getitem__(self, index):\n        with h5py.File(self.path) as file:\n"
+        "            return file['x'][index]\n"
+    )
+    assert levels(text, tmp_path / "a.py", "dataset-reload-in-getitem") == [expected]
 
 
 def test_volatile_inputs_of_any_module_tell_of_an_old_torch(tmp_path: Path) -> None:
