@@ -25,6 +25,7 @@ _LARGER = re.compile(
     r"densenet|(?<![a-z])(bert|vit)(?![a-z])",
     re.I,
 )
+_MOVES = re.compile(r"\.(to|cuda)\(|device|prepare|Parallel")
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
 #: What is taken in batches goes by such names.
@@ -52,7 +53,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         place = (file.text_of(model), next((loop.node for loop in file.context.loops(call)), None))
         if not stretch or (function is not None and place in told):
             continue
-        if file.inference.weightless(model) or file.inference.asks_for_gradients(model):
+        if file.inference.weightless(model) or looks_up(model, file) or file.inference.asks_for_gradients(model):
             continue
         # What drops a guard is told of there.
         if file.inference.holds_inside(model) or file.grad.dropped(call):
@@ -67,6 +68,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
         trifling = rare or slight(file) or stays_on_host(model, file) or attacks(function, file)
+        trifling = trifling or file.inference.may_ask_for_gradients(model)
         yield Smell(call, message, offered, level="info" if trifling else None)
         if whole:
             return
@@ -77,6 +79,12 @@ def is_loss(model: cst.CSTNode, file: File) -> bool:
     value = file.values.of(model)
     known = value is not None and (value.cls is not None or value.origin is not None)
     return not known and bool(_LOSSES.search(file.text_of(model)))
+
+
+def looks_up(model: cst.CSTNode, file: File) -> bool:
+    """Whether what is run is a table of rows: its graph is a few numbers."""
+    value = file.values.of(model)
+    return value is not None and value.name in ("torch.nn.Embedding", "torch.nn.EmbeddingBag")
 
 
 def slight(file: File) -> bool:
@@ -105,7 +113,7 @@ def stays_on_host(model: cst.CSTNode, file: File) -> bool:
     made = [value.made] if value is not None and value.made is not None else []
     if not made and isinstance(model, cst.Name):
         made = [one.value if one.kind == "assign" and not one.path else None for one in file.scopes.reaching(model)]
-    if not made or not all(isinstance(one, cst.Call) for one in made):
+    if not made or not all(isinstance(one, cst.Call) and not _MOVES.search(file.text_of(one)) for one in made):
         return False
     name = re.escape(re.split(r"[.\[]", file.text_of(model))[-1])
     moved = rf"(?<![\w]){name}\b[^\n]*(\.(to|cuda)\(|device)|(\.(to|cuda)|prepare|Parallel|device\w*)\([^\n]*\b{name}\b"

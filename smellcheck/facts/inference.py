@@ -222,6 +222,15 @@ class Inference:
             return False
         return bool(_ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
 
+    def may_ask_for_gradients(self, model: cst.CSTNode) -> bool:
+        """Whether the module's class is out of sight, and some class of the project differentiates where it runs."""
+        value, project = self._file.values.of(model), self._file.project
+        known = value is not None and (value.cls or value.origin or value.name not in ("", "torch.nn.Module"))
+        if project is None or known:
+            return False
+        asking, running = project.calling("grad"), project.defining("forward")
+        return asking is not None and running is not None and not set(asking).isdisjoint(running)
+
     def demonstrates(self, call: cst.Call) -> bool:
         """Whether a forward is there to be looked at: of examples, of made-up numbers, or to see that it is right."""
         shows = self._demonstrations

@@ -200,6 +200,18 @@ def test_what_is_evaluated_on_is_little(name: str, expected: str, tmp_path: Path
     assert levels(text, tmp_path / "a.py", "dataset-reload-in-getitem") == [expected]
 
 
+def test_what_is_out_of_sight_may_be_the_class_that_differentiates(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    body = (
+        HEAD.replace("torch.nn.Linear(8, 2)", "made(x)") + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
+    )
+    net = "import torch\n\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return {}\n"
+    (tmp_path / "net.py").write_text(net.format("self.layer(x)"))
+    assert levels(body, tmp_path / "a.py") == ["warning"]
+    (tmp_path / "net.py").write_text(net.format("torch.autograd.grad(self.layer(x).sum(), x)[0]"))
+    assert levels(body, tmp_path / "a.py") == ["info"]
+
+
 def test_volatile_inputs_of_any_module_tell_of_an_old_torch(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     body = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
