@@ -203,7 +203,8 @@ def test_what_is_evaluated_on_is_little(name: str, expected: str, tmp_path: Path
 def test_what_is_out_of_sight_may_be_the_class_that_differentiates(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     body = (
-        HEAD.replace("torch.nn.Linear(8, 2)", "made(x)") + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
+        "import torch\nfrom data import loader, made\n\ndef rate(model: torch.nn.Module, loader):\n    model.eval()\n"
+        "    return [model(x.cuda()).argmax(1).tolist() for x in loader]\n\nprint(rate(made, loader))\n"
     )
     net = "import torch\n\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return {}\n"
     (tmp_path / "net.py").write_text(net.format("self.layer(x)"))
