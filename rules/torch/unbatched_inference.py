@@ -20,6 +20,8 @@ _DECODES = re.compile(
 _ONE_SIZE = re.compile(
     r"Resize|CenterCrop|RandomResizedCrop|\.resize\(|pad_or_trim|cv2\.resize|IMAGE_SIZE|img_size|image_size|\.transforms\(\)|create_transform|ImageProcessor|CLIPProcessor|AutoProcessor|FeatureExtractor|preprocess"
 )
+# What is resized by a factor keeps a size of its own.
+_SCALED = re.compile(r"resize\([^\n]*\bf[xy] *=|scale_factor *=")
 # Recordings and the like are as long as they come; and beside a whole generation one pass is nothing.
 _UNEVEN = re.compile(
     r"mel(s|_?spec\w*)?\b|wav(s|e?form\w*)?\b|audio|speech|utter|vocod|pitch|music|midi|seq_?len|\blengths?\b|\.generate\(",
@@ -173,7 +175,7 @@ def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> 
         function and any(isinstance(n, cst.Yield) for n in file.calls.own_nodes(function))
     ):
         return False
-    if _UNEVEN.search(text) and not _ONE_SIZE.search(text):
+    if _SCALED.search(text) or (_UNEVEN.search(text) and not _ONE_SIZE.search(text)):
         return False
     return not _DECODES.search(text) or bool(_ONE_SIZE.search(text)) or sized_once(file)
 
