@@ -61,6 +61,8 @@ class Callers:
         summary = self._view.summary(path)
         if summary is None:
             return False
+        if owner and self._is_base(path, home, owner):
+            return True
         wanted = owner or last
         for full in (*summary.imports.values(), *(f"{star}.{wanted}" for star in summary.stars)):
             tail = full.rpartition(".")[2]
@@ -76,6 +78,15 @@ class Callers:
             ):
                 return True
         return False
+
+    def _is_base(self, path: str, home: str, owner: str) -> bool:
+        """Whether a module defines a class that one of another module derives from."""
+        from ..view import Found
+
+        found = self._view.member(home, [owner])
+        return isinstance(found, Found) and any(
+            above.path == path for above in self._view.lineage(found)[0] if above is not found
+        )
 
     def _holds_around(self, function: Function, last: str, is_method: bool, path: str, depth: int) -> bool:
         """Whether a function calls something by its last name, and no graph is recorded then."""

@@ -325,6 +325,25 @@ def test_callers_in_tests_do_not_count(write: Write, name: str, more: str, left:
 # -- what callees do -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("guard", "left"), [("torch.no_grad()", []), ("contextlib.nullcontext()", ["8 missing-no-grad"])]
+)
+def test_a_base_class_elsewhere_is_called_under_no_grad(write: Write, guard: str, left: list[str]) -> None:
+    algorithm = (
+        "import torch\nfrom base import Base\nfrom data import net\n\nclass Algorithm(Base):\n"
+        "    def _validate(self, loader):\n        model = torch.nn.Linear(8, 2).cuda().eval()\n"
+        "        return [model(x).argmax(1).tolist() for x in loader]\n"
+    )
+    root = write(
+        {
+            "base.py": "class Base:\n    def validate(self, loader):\n        return self._validate(loader)\n",
+            "algorithm.py": algorithm,
+            "run.py": f"import contextlib\nimport torch\ndef run(one, rows):\n    with {guard}:\n        one.validate(rows)\n",
+        }
+    )
+    assert smells(root, "algorithm.py") == left
+
+
 def test_a_sibling_that_trains_makes_its_caller_train(write: Write) -> None:
     root = write(
         {
