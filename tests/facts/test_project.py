@@ -338,7 +338,7 @@ def test_a_base_class_elsewhere_is_called_under_no_grad(write: Write, guard: str
         {
             "base.py": "class Base:\n    def validate(self, loader):\n        return self._validate(loader)\n",
             "algorithm.py": algorithm,
-            "run.py": f"import contextlib\nimport torch\ndef run(one, rows):\n    with {guard}:\n        one.validate(rows)\n",
+            "run.py": f"import contextlib, torch\ndef run(one, rows):\n    with {guard}:\n        one.validate(rows)\n",
         }
     )
     assert smells(root, "algorithm.py") == left
