@@ -12,6 +12,8 @@ from .scopes import targets
 from .tree import descend
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..file import File
     from .loops import Loop
 
@@ -43,6 +45,7 @@ class Loaders:
     def __init__(self, file: File) -> None:
         self._file = file
         self._read: dict[cst.CSTNode, list[Loop]] | None = None
+        self._restarts: dict[cst.CSTNode, cst.Call] | None = None
 
     def readers(self, loader: cst.Call) -> list[Loop]:
         """The `for` loops that surely read this loader."""
@@ -89,6 +92,36 @@ class Loaders:
         calls = [call for call, loaders in given.items() if loader in loaders]
         calls = calls or [call for call, loaders in given.items() if not loaders]
         return any(self._again(loader, call, depth + 1) for call in calls)
+
+    def restarted(self, loader: cst.Call) -> bool:
+        """Whether a loop makes a new iterator of a loader whenever the last one has come to its end."""
+        if self._restarts is None:
+            self._restarts = {made: call for call in self._renewals() for made in self._iterated(call.args[0].value)}
+        call = self._restarts.get(loader)
+        around = self._file.context.loops(call) if call is not None else []
+        return bool(around) and not self._file.context.within(loader, around[-1].node)
+
+    def _renewals(self) -> Iterator[cst.Call]:
+        """The iterators that are made where another one has ended, in a loop."""
+        for call in self._file.calls.named(frozenset({"iter", "enumerate"})):
+            above = [each for _, each in self._file.context.ancestors(call)]
+            handlers = [one for one in above if isinstance(one, cst.ExceptHandler)]
+            if not call.args or not isinstance(call.func, cst.Name) or not handlers or handlers[0].type is None:
+                continue
+            # Who draws a batch only now and then reaches the end of a loader seldom.
+            deciding = next((one for one in above if isinstance(one, cst.For | cst.While | cst.If)), None)
+            if "StopIteration" in self._file.text_of(handlers[0].type) and isinstance(deciding, cst.For | cst.While):
+                yield call
+
+    def _iterated(self, node: cst.BaseExpression) -> set[cst.CSTNode]:
+        """The loaders that an expression may be: one of a list that is written out, too."""
+        if isinstance(node, cst.Subscript):
+            match self._made(node.value, 0):
+                case cst.ListComp(elt=cst.Call() as made):
+                    return {made}
+                case cst.List(elements=elements):
+                    return {found for element in elements for found in self._meant(element.value) | {element.value}}
+        return self._meant(node)
 
     def handed_out(self, loader: cst.Call) -> bool:
         """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.
