@@ -55,6 +55,15 @@ def on_cuda(file: File) -> bool:
     return any(
         isinstance(call.func, cst.Attribute)
         and file.loaders.is_cuda_move(call)
-        and file.values.is_module(call.func.value)
+        and (file.values.is_module(call.func.value) or has_weights(call.func.value, file))
         for call in file.calls.named(frozenset({"to", "cuda"}))
+    )
+
+
+def has_weights(model: cst.CSTNode, file: File) -> bool:
+    """Whether the file asks an object for its parameters: a model that was made out of sight."""
+    key = file.optimizers.key(model)
+    return key is not None and any(
+        isinstance(call.func, cst.Attribute) and file.optimizers.key(call.func.value) == key
+        for call in file.calls.named(frozenset({"parameters", "named_parameters"}))
     )

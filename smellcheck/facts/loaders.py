@@ -128,6 +128,21 @@ class Loaders:
 
         A loader of an evaluation may be read only once.
         """
+        project = self._file.project
+        return (
+            project is not None
+            and self._for_training(loader)
+            and not set(project.calling("backward") or ()).isdisjoint(project.mentioning("epoch") or ())
+        )
+
+    def handed_to_cuda(self, loader: cst.Call) -> bool:
+        """Whether a function gives back a shuffled loader that it makes, and the project trains on CUDA devices."""
+        project = self._file.project
+        trains = project is not None and project.calling("backward") and project.calling("cuda")
+        return bool(trains) and self._for_training(loader)
+
+    def _for_training(self, loader: cst.Call) -> bool:
+        """Whether a function makes a loader and gives it back, to be read as a training does."""
         file = self._file
         function = file.context.function(loader)
         if function is None or not self._shuffles(loader) or not self._given_back(loader, function):
@@ -136,13 +151,9 @@ class Loaders:
         if any(file.context.loops(call) for call in (loader, *calls)):
             return False
         # Who calls it here and trains nothing looks at samples, or at what a trained model makes of them.
-        if not all(isinstance(file.parent(call), cst.Return) for call in calls) and not file.phase.file_trains:
-            return False
-        project = file.project
-        if project is None:
-            return False
-        train, count = project.calling("backward"), project.mentioning("epoch")
-        return bool(set(train or ()) & set(count or ()))
+        homes = [(call, file.context.function(call)) for call in calls]
+        handed = any(home is not None and self._given_back(call, home) for call, home in homes)
+        return not calls or handed or file.phase.file_trains
 
     def _shuffles(self, loader: cst.Call) -> bool:
         """Whether a loader gives its samples in another order each time it is read, and comes to an end."""
@@ -170,13 +181,14 @@ class Loaders:
                 if _EVALUATES.search(bound.value):
                     return False
                 names += file.uses(bound)
-        return any(self._is_returned(one) for one in names)
-
-    def _is_returned(self, node: cst.CSTNode) -> bool:
-        above = self._file.parent(node)
-        while isinstance(above, cst.Element | cst.Tuple | cst.List | cst.DictElement | cst.Dict | cst.IfExp):
-            above = self._file.parent(above)
-        return isinstance(above, cst.Return)
+        inner = cst.Element | cst.Tuple | cst.List | cst.DictElement | cst.Dict | cst.IfExp
+        for one in names:
+            above = file.parent(one)
+            while isinstance(above, inner):
+                above = file.parent(above)
+            if isinstance(above, cst.Return):
+                return True
+        return False
 
     def to_cuda(self, loop: Loop) -> bool:
         """Whether what a loop reads is surely moved to a CUDA device, wherever there is one."""
@@ -219,7 +231,10 @@ class Loaders:
         """Whether an expression is a part of what the loop has read."""
         file = self._file
         while isinstance(node, cst.Subscript | cst.Attribute | cst.Call):
-            node = node.func if isinstance(node, cst.Call) else node.value
+            if isinstance(node, cst.Call) and node.args and file.name(node.func) == "torch.autograd.Variable":
+                node = node.args[0].value
+            else:
+                node = node.func if isinstance(node, cst.Call) else node.value
         if not isinstance(node, cst.Name) or depth > _DEEPEST or not isinstance(loop.node, cst.For):
             return False
         if node.value in {name for name, _ in targets(loop.node.target)}:
