@@ -18,8 +18,9 @@ _LARGE = re.compile(
     r"\bmodels\.(resn|wide_resn|vgg|densenet|inception|efficientnet|alexnet|convnext|vit_|swin|regnet|googlenet|__dict__)"
     r"|\btimm\.create_model\(|\bnn\.Transformer\w*\(|(Model\w*|For[A-Z]\w+|Bert\w*|GPT2?\w*|T5\w*)\.from_pretrained\("
     r"|\bEfficientNet\."
+    r"|\bdefault=[\"'](wide_?|se_?)?(resne[xs]?t|densenet|vgg|inception|efficientnet|convnext|vit_|swin)[\w-]*[\"']"
 )
-_NAMED = ("models.", "timm.", "nn.Transformer", "from_pretrained(", "EfficientNet.")
+_NAMED = ("default=", "models.", "timm.", "nn.Transformer", "from_pretrained(", "EfficientNet.")
 
 
 @rule(

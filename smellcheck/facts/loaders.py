@@ -115,12 +115,11 @@ class Loaders:
 
     def _iterated(self, node: cst.BaseExpression) -> set[cst.CSTNode]:
         """The loaders that an expression may be: one of a list that is written out, too."""
-        if isinstance(node, cst.Subscript):
-            match self._made(node.value, 0):
-                case cst.ListComp(elt=cst.Call() as made):
-                    return {made}
-                case cst.List(elements=elements):
-                    return {found for element in elements for found in self._meant(element.value) | {element.value}}
+        made = self._made(node.value, 0) if isinstance(node, cst.Subscript) else None
+        if isinstance(made, cst.ListComp):
+            return {made.elt}
+        if isinstance(made, cst.List):
+            return {found for one in made.elements for found in self._meant(one.value) | {one.value}}
         return self._meant(node)
 
     def handed_out(self, loader: cst.Call) -> bool:
@@ -129,17 +128,14 @@ class Loaders:
         A loader of an evaluation may be read only once.
         """
         project = self._file.project
-        return (
-            project is not None
-            and self._for_training(loader)
-            and not set(project.calling("backward") or ()).isdisjoint(project.mentioning("epoch") or ())
-        )
+        train = project is not None and set(project.calling("backward") or ()) & set(project.mentioning("epoch") or ())
+        return bool(train) and self._for_training(loader)
 
     def handed_to_cuda(self, loader: cst.Call) -> bool:
         """Whether a function gives back a shuffled loader that it makes, and the project trains on CUDA devices."""
         project = self._file.project
-        trains = project is not None and project.calling("backward") and project.calling("cuda")
-        return bool(trains) and self._for_training(loader)
+        on = project is not None and project.calling("backward") and project.calling("cuda")
+        return bool(on) and self._for_training(loader)
 
     def _for_training(self, loader: cst.Call) -> bool:
         """Whether a function makes a loader and gives it back, to be read as a training does."""
@@ -151,9 +147,8 @@ class Loaders:
         if any(file.context.loops(call) for call in (loader, *calls)):
             return False
         # Who calls it here and trains nothing looks at samples, or at what a trained model makes of them.
-        homes = [(call, file.context.function(call)) for call in calls]
-        handed = any(home is not None and self._given_back(call, home) for call, home in homes)
-        return not calls or handed or file.phase.file_trains
+        homes = {call: home for call in calls if (home := file.context.function(call)) is not None}
+        return not calls or any(self._given_back(*one) for one in homes.items()) or file.phase.file_trains
 
     def _shuffles(self, loader: cst.Call) -> bool:
         """Whether a loader gives its samples in another order each time it is read, and comes to an end."""
@@ -181,14 +176,14 @@ class Loaders:
                 if _EVALUATES.search(bound.value):
                     return False
                 names += file.uses(bound)
-        inner = cst.Element | cst.Tuple | cst.List | cst.DictElement | cst.Dict | cst.IfExp
-        for one in names:
-            above = file.parent(one)
-            while isinstance(above, inner):
-                above = file.parent(above)
-            if isinstance(above, cst.Return):
-                return True
-        return False
+        return any(isinstance(self._holding(one), cst.Return) for one in names)
+
+    def _holding(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """What stands around a value and the tuples, lists and choices that it is a part of."""
+        above = self._file.parent(node)
+        while isinstance(above, cst.Element | cst.Tuple | cst.List | cst.DictElement | cst.Dict | cst.IfExp):
+            above = self._file.parent(above)
+        return above
 
     def to_cuda(self, loop: Loop) -> bool:
         """Whether what a loop reads is surely moved to a CUDA device, wherever there is one."""
