@@ -94,7 +94,9 @@ class Loaders:
         return any(self._again(loader, call, depth + 1) for call in calls)
 
     def restarted(self, loader: cst.Call) -> bool:
-        """Whether a loop makes a new iterator of a loader whenever the last one has come to its end."""
+        """Whether a training makes a new iterator of a loader whenever the last one has come to its end."""
+        if not self._file.phase.file_trains:
+            return False
         if self._restarts is None:
             self._restarts = {made: call for call in self._renewals() for made in self._iterated(call.args[0].value)}
         call = self._restarts.get(loader)
@@ -108,7 +110,7 @@ class Loaders:
             handlers = [one for one in above if isinstance(one, cst.ExceptHandler)]
             if not call.args or not isinstance(call.func, cst.Name) or not handlers or handlers[0].type is None:
                 continue
-            # Who draws a batch only now and then reaches the end of a loader seldom.
+            # Who draws a batch only now and then seldom reaches an end.
             deciding = next((one for one in above if isinstance(one, cst.For | cst.While | cst.If)), None)
             if "StopIteration" in self._file.text_of(handlers[0].type) and isinstance(deciding, cst.For | cst.While):
                 yield call
@@ -123,10 +125,8 @@ class Loaders:
         return self._meant(node)
 
     def handed_out(self, loader: cst.Call) -> bool:
-        """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.
-
-        A loader of an evaluation may be read only once.
-        """
+        """Whether a function gives back a shuffled loader that it makes, and modules of the project train in epochs."""
+        # That of an evaluation may be read only once.
         project = self._file.project
         train = project is not None and set(project.calling("backward") or ()) & set(project.mentioning("epoch") or ())
         return bool(train) and self._for_training(loader)

@@ -196,7 +196,10 @@ for step in range(9):
         x = next(batches)
     {handler}:
         batches = iter({target})
+    model(x).backward()
 """
+    for_nothing = File(code.replace("backward", "detach"), "module.py")
+    assert not any(map(for_nothing.loaders.restarted, for_nothing.calls.of["torch.utils.data.DataLoader"]))
     file = File(code, "module.py")
     (loader,) = file.calls.of["torch.utils.data.DataLoader"]
     assert file.loaders.restarted(loader) is found
