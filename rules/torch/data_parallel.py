@@ -50,10 +50,10 @@ def trains(call: cst.Call, file: File) -> bool:
     function, apart = file.context.function(call), leaving(call, file)
     if apart is not None:
         return file.phase.needs_graph([apart])
-    if function is None or function.name.value == "__init__":
-        return file.phase.file_trains or (begins(call, file) and trained_elsewhere(file))
     # Whoever makes an optimizer next to it, and hands both over, trains it.
     made = any(file.context.function(one) is function for one in file.optimizers.made)
+    if function is None or function.name.value == "__init__":
+        return made or file.phase.file_trains or (begins(call, file) and trained_elsewhere(file))
     builds = _BUILDS.match(function.name.value) is not None
     return made or file.phase.function_trains(function) or (builds and trained_elsewhere(file))
 

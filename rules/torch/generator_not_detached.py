@@ -14,21 +14,23 @@ _FREEZES = ("grad", "freez", "frozen", "toggle")
 @rule(
     imports="torch",
     methods="backward manual_backward",
-    words=("backward", "step", "zero_grad", "parameters"),
+    words=("backward", "step"),
     practice="refactoring",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     lost = file.steps.sent(call)
-    if lost is None or len(file.optimizers.made) < 2 or file.context.in_test(call) or kept_graph(call, file):
+    if lost is None or len(file.optimizers.made) < 2 or file.context.in_test(call):
         return
     owned = next_stepped(call, file)
     if not owned:
         return
     parts = list(file.steps.sources(lost))
+    if kept_graph(call, parts, file):
+        return
     found = [
         (critic, made, maker, alone)
         for critic in parts
-        if isinstance(critic, cst.Call) and file.optimizers.key(critic.func) in owned
+        if isinstance(critic, cst.Call) and (run := file.steps.runs(critic)) and run <= owned
         for made, maker, alone in generated(critic, owned, file)
         if file.grad.likely(maker) == file.grad.likely(critic) == "on" and not toggled(maker, file)
     ]
@@ -42,8 +44,12 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not all(alone for *_, alone in found):
         yield Smell(critic, message, level="info")
         return
-    if any(keeps(other) for other in file.calls.own_calls(file.steps.home(call)) if file.steps.sent(other) is not None):
-        # The generator's loss went through the same forward of the critic: that one may not be cut.
+    kept = any(
+        keeps(other) for other in file.calls.own_calls(file.steps.home(call)) if file.steps.sent(other) is not None
+    )
+    if kept or any(file.optimizers.key(one.func) not in file.optimizers.stepped for one in (critic, maker)):
+        # The generator's loss went through the same forward of the critic: that one may not be cut. And what a function
+        # gives need not be one tensor.
         yield Smell(critic, message, level="info")
         return
     yield Smell(
@@ -87,13 +93,44 @@ def computed_with(name: cst.Name, file: File) -> bool:
     return False
 
 
-def kept_graph(call: cst.Call, file: File) -> bool:
+def kept_graph(call: cst.Call, parts: list[cst.CSTNode], file: File) -> bool:
     """Whether a backward pass of the function keeps its graph for one that comes after this one: the generator's own.
 
     Kept by the generator's own, which has been stepped since, it is kept for this one alone.
     """
     others = [other for other in file.calls.own_calls(file.steps.home(call)) if file.steps.sent(other) is not None]
-    return keeps(call) or any(keeps(other) and not done_before(other, call, file) for other in others)
+    if keeps(call):
+        return any(arg.keyword is not None and arg.keyword.value == "create_graph" for arg in call.args) or read_again(
+            call, parts, file
+        )
+    return any(keeps(other) and not done_before(other, call, file) for other in others)
+
+
+def read_again(call: cst.Call, parts: list[cst.CSTNode], file: File) -> bool:
+    """Whether anything but a loss reads the graph that the loss was computed with: else it is kept for nobody."""
+    forwards = {part for part in parts if isinstance(part, cst.Call) and file.steps.runs(part)}
+    known: dict[cst.CSTNode, bool] = {}
+
+    def computed(value: cst.CSTNode | None) -> bool:
+        if value is None:
+            return False
+        if value not in known:
+            known[value] = False
+            inside = [node for node in file.calls.own_nodes(value) if not file.graph.straight_cut(node)]
+            known[value] = any(node in forwards or (isinstance(node, cst.Name) and reads(node)) for node in inside)
+        return known[value]
+
+    def reads(name: cst.Name) -> bool:
+        return file.reads(name) and any(computed(one.value) for one in file.scopes.reaching(name))
+
+    for node in file.calls.own_nodes(file.steps.home(call)):
+        if isinstance(node, cst.Name) and node not in parts and not file.graph.straight_cut(node) and reads(node):
+            return True
+        # What an object or a container keeps may be read anywhere.
+        if isinstance(node, cst.Assign) and computed(node.value):
+            if not all(isinstance(target.target, cst.Name | cst.Tuple) for target in node.targets):
+                return True
+    return False
 
 
 def keeps(backward: cst.Call) -> bool:
@@ -131,7 +168,7 @@ def next_stepped(call: cst.Call, file: File) -> frozenset[object] | None:
 
 def generated(critic: cst.Call, owned: frozenset[object], file: File) -> Iterator[tuple[cst.CSTNode, cst.Call, bool]]:
     """What a forward is given of another optimizer's module: where it stands, the call that made it, if it is alone."""
-    todo: list[cst.BaseExpression] = [arg.value for arg in critic.args]
+    todo = file.steps.fed(critic)
     while todo:
         given = todo.pop()
         match given:
@@ -176,9 +213,8 @@ def mixed_maker(
 def maker_of(value: cst.CSTNode | None, owned: frozenset[object], file: File) -> cst.Call | None:
     """The forward of a module that other optimizers step, when an expression is its result but for the shape."""
     match value:
-        case cst.Call(func=func) if (key := file.optimizers.key(func)) is not None and key not in owned:
-            if key in file.optimizers.stepped:
-                return value
+        case cst.Call() if (run := file.steps.runs(value)) and run.isdisjoint(owned):
+            return value
     match value:
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method))) if method in _SHAPES:
             return maker_of(inner, owned, file)
@@ -211,13 +247,18 @@ def differentiated(made: cst.CSTNode, file: File) -> bool:
 
 def thrown_away(backward: cst.Call, maker: cst.Call, file: File) -> str | None:
     """Whether the generator's gradients are zeroed before its optimizer steps: `proven` in the same loop."""
-    generator = file.optimizers.key(maker.func)
+    found = [lost_before(backward, one, file) for one in file.steps.runs(maker)]
+    return None if None in found else "likely" if "likely" in found else "proven"
+
+
+def lost_before(backward: cst.Call, generator: object, file: File) -> str | None:
+    """The same of one of the modules or weights that have made the sample."""
     function = file.context.function(backward)
     around = file.context.loops(backward)
     region = around[-1].node if around else file.steps.home(backward)
     order, start = file.tree.order, file.tree.order[backward]
 
-    def when(call: cst.Call) -> tuple[bool, int]:
+    def when(call: cst.CSTNode) -> tuple[bool, int]:
         return order[call] < start, order[call]
 
     steps, zeros = events(region, generator, file)
@@ -225,38 +266,67 @@ def thrown_away(backward: cst.Call, maker: cst.Call, file: File) -> str | None:
         elsewhere = [events(other, generator, file) for other in file.all(cst.FunctionDef) if other is not function]
         return "likely" if any(stepped and zeroed for stepped, zeroed in elsewhere) else None
     step = min(steps, key=when)
-    if not any(when(zero) < when(step) and file.context.within(step, block_of(zero, file)) for zero in zeros):
+    if not any(
+        when(zero) < when(step)
+        and (file.context.within(step, block_of(zero, file)) or always_follows(zero, backward, file))
+        for zero in zeros
+    ):
         return None
     read = any(isinstance(node, cst.Attribute) and node.attr.value == "grad" for node in file.calls.own_nodes(region))
     return "likely" if read else "proven"
 
 
-def block_of(call: cst.Call, file: File) -> cst.CSTNode:
-    """The block that a call's statement stands in: what stands in it too runs after it, if it stands below."""
-    return file.parent(file.context.statement(call)) or file.module
+def always_follows(zero: cst.CSTNode, backward: cst.Call, file: File) -> bool:
+    """Whether a call runs after each run of a backward pass: further down its block, and nothing jumps over it."""
+    order, block = file.tree.order, block_of(zero, file)
+    start, end = order[backward], order[zero]
+    return (
+        start < end
+        and file.context.within(backward, block)
+        and not any(
+            isinstance(node, cst.Continue | cst.Break | cst.Return | cst.Raise) and start < order[node] < end
+            for node in file.calls.own_nodes(block)
+        )
+    )
 
 
-def events(region: cst.CSTNode, generator: object, file: File) -> tuple[list[cst.Call], list[cst.Call]]:
-    """Where a piece of code steps the generator, and where it zeroes its gradients, itself or through a method."""
-    steps, zeros = [], []
+def block_of(zero: cst.CSTNode, file: File) -> cst.CSTNode:
+    """The block of a statement, or of the loop by which it visits all weights: what stands below runs after it."""
+    for child, above in file.context.ancestors(zero):
+        if isinstance(above, cst.If) and ".grad" not in file.text_of(above.test):
+            break
+        if isinstance(above, cst.For) and child is above.body and file.same(above.target, root(zero)):
+            return file.parent(above) or file.module
+    return file.parent(file.context.statement(zero)) or file.module
+
+
+def root(node: cst.CSTNode) -> cst.CSTNode:
+    """The name that a call or what is assigned to begins with."""
+    while True:
+        match node:
+            case cst.Assign(targets=[cst.AssignTarget(target=inner), *_]):
+                node = inner
+            case cst.Call(func=inner) | cst.Attribute(value=inner):
+                node = inner
+            case _:
+                return node
+
+
+def events(region: cst.CSTNode, generator: object, file: File) -> tuple[list[cst.Call], list[cst.CSTNode]]:
+    """Where a piece of code steps the generator, and where it zeroes its gradients, itself or through a function."""
+    steps: list[cst.Call] = []
+    zeros: list[cst.CSTNode] = []
     for node in file.calls.own_nodes(region):
+        helper = None
         if isinstance(node, cst.Call):
             stepper = file.steps.stepping(node)
             if stepper is not None and generator in (file.optimizers.owners(stepper) or ()):
                 steps.append(node)
             helper = file.calls.callee(node)
-            inside = file.calls.own_nodes(helper) if helper is not None else [node]
-            if any(isinstance(call, cst.Call) and zeroes(call, generator, file) for call in inside):
-                zeros.append(node)
+        inside = file.calls.own_nodes(helper) if helper is not None else [node]
+        if any(generator in file.steps.clears(one) for one in inside):
+            zeros.append(node)
     return steps, zeros
-
-
-def zeroes(call: cst.Call, generator: object, file: File) -> bool:
-    """Whether a call is `zero_grad()` of the generator or of its optimizer."""
-    match call.func:
-        case cst.Attribute(value=owner, attr=cst.Name("zero_grad")):
-            return file.optimizers.key(owner) == generator or generator in (file.optimizers.owners(owner) or ())
-    return False
 
 
 def gives_tensor(maker: cst.Call, file: File) -> bool:

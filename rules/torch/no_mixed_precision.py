@@ -18,8 +18,9 @@ _LARGE = re.compile(
     r"\bmodels\.(resn|wide_resn|vgg|densenet|inception|efficientnet|alexnet|convnext|vit_|swin|regnet|googlenet|__dict__)"
     r"|\btimm\.create_model\(|\bnn\.Transformer\w*\(|(Model\w*|For[A-Z]\w+|Bert\w*|GPT2?\w*|T5\w*)\.from_pretrained\("
     r"|\bEfficientNet\."
+    r"|\bdefault=[\"'](wide_?|se_?)?(resne[xs]?t|densenet|vgg|inception|efficientnet|convnext|vit_|swin)[\w-]*[\"']"
 )
-_NAMED = ("models.", "timm.", "nn.Transformer", "from_pretrained(", "EfficientNet.")
+_NAMED = ("default=", "models.", "timm.", "nn.Transformer", "from_pretrained(", "EfficientNet.")
 
 
 @rule(
@@ -55,6 +56,15 @@ def on_cuda(file: File) -> bool:
     return any(
         isinstance(call.func, cst.Attribute)
         and file.loaders.is_cuda_move(call)
-        and file.values.is_module(call.func.value)
+        and (file.values.is_module(call.func.value) or has_weights(call.func.value, file))
         for call in file.calls.named(frozenset({"to", "cuda"}))
+    )
+
+
+def has_weights(model: cst.CSTNode, file: File) -> bool:
+    """Whether the file asks an object for its parameters: a model that was made out of sight."""
+    key = file.optimizers.key(model)
+    return key is not None and any(
+        isinstance(call.func, cst.Attribute) and file.optimizers.key(call.func.value) == key
+        for call in file.calls.named(frozenset({"parameters", "named_parameters"}))
     )

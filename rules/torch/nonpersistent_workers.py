@@ -26,7 +26,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not loaders.has_workers(call) or file.context.in_test(call) or loaders.in_memory(call) or changes(call, file):
         return
     readers = loaders.readers(call)
-    if not any(loaders.many_epochs(call, loop) for loop in readers) and (readers or not loaders.handed_out(call)):
+    again = any(loaders.many_epochs(call, loop) for loop in readers) or loaders.restarted(call)
+    if not again and (readers or not loaders.handed_out(call)):
         return
     number = file.text_of(given)
     many = "worker processes are" if number != "1" else "worker process is"

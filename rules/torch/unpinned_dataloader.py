@@ -9,11 +9,13 @@ from smellcheck import File, Fix, Smell, rule
 
 # A batch of token ids is a few kilobytes: there is nothing to gain.
 _SMALL = re.compile(r"input_ids|token_ids|attention_mask|Tokenizer")
+# Pictures are large wherever they are copied to.
+_PICTURES = re.compile(r"\btorchvision\b|\bPIL\b|\bcv2\b|\balbumentations\b")
 
 
 @rule(
     imports="torch",
-    words=("cuda", "for"),
+    words=("for",),
     calls=("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"),
     practice="hardware",
     level="advice",
@@ -28,7 +30,10 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if file.matches(_SMALL) or file.loaders.moved_before(call):
         return
-    if not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)):
+    readers = file.loaders.readers(call)
+    apart = not readers and file.loaders.has_workers(call) and file.matches(_PICTURES)
+    handed = apart and file.loaders.handed_to_cuda(call)
+    if not handed and not any(file.loaders.to_cuda(loop) for loop in readers):
         return
     fix = Fix.unsafe("Pin the batches", file.add_argument(call, "pin_memory=True"))
     yield Smell(

@@ -12,6 +12,8 @@ from .scopes import targets
 from .tree import descend
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..file import File
     from .loops import Loop
 
@@ -43,6 +45,7 @@ class Loaders:
     def __init__(self, file: File) -> None:
         self._file = file
         self._read: dict[cst.CSTNode, list[Loop]] | None = None
+        self._restarts: dict[cst.CSTNode, cst.Call] | None = None
 
     def readers(self, loader: cst.Call) -> list[Loop]:
         """The `for` loops that surely read this loader."""
@@ -90,11 +93,52 @@ class Loaders:
         calls = calls or [call for call, loaders in given.items() if not loaders]
         return any(self._again(loader, call, depth + 1) for call in calls)
 
-    def handed_out(self, loader: cst.Call) -> bool:
-        """Whether a function makes a shuffled loader and gives it back, and modules of the project train in epochs.
+    def restarted(self, loader: cst.Call) -> bool:
+        """Whether a training makes a new iterator of a loader whenever the last one has come to its end."""
+        if not self._file.phase.file_trains:
+            return False
+        if self._restarts is None:
+            self._restarts = {made: call for call in self._renewals() for made in self._iterated(call.args[0].value)}
+        call = self._restarts.get(loader)
+        around = self._file.context.loops(call) if call is not None else []
+        return bool(around) and not self._file.context.within(loader, around[-1].node)
 
-        A loader of an evaluation may be read only once.
-        """
+    def _renewals(self) -> Iterator[cst.Call]:
+        """The iterators that are made where another one has ended, in a loop."""
+        for call in self._file.calls.named(frozenset({"iter", "enumerate"})):
+            above = [each for _, each in self._file.context.ancestors(call)]
+            handlers = [one for one in above if isinstance(one, cst.ExceptHandler)]
+            if not call.args or not isinstance(call.func, cst.Name) or not handlers or handlers[0].type is None:
+                continue
+            # Who draws a batch only now and then seldom reaches an end.
+            deciding = next((one for one in above if isinstance(one, cst.For | cst.While | cst.If)), None)
+            if "StopIteration" in self._file.text_of(handlers[0].type) and isinstance(deciding, cst.For | cst.While):
+                yield call
+
+    def _iterated(self, node: cst.BaseExpression) -> set[cst.CSTNode]:
+        """The loaders that an expression may be: one of a list that is written out, too."""
+        made = self._made(node.value, 0) if isinstance(node, cst.Subscript) else None
+        if isinstance(made, cst.ListComp):
+            return {made.elt}
+        if isinstance(made, cst.List):
+            return {found for one in made.elements for found in self._meant(one.value) | {one.value}}
+        return self._meant(node)
+
+    def handed_out(self, loader: cst.Call) -> bool:
+        """Whether a function gives back a shuffled loader that it makes, and modules of the project train in epochs."""
+        # That of an evaluation may be read only once.
+        project = self._file.project
+        train = project is not None and set(project.calling("backward") or ()) & set(project.mentioning("epoch") or ())
+        return bool(train) and self._for_training(loader)
+
+    def handed_to_cuda(self, loader: cst.Call) -> bool:
+        """Whether a function gives back a shuffled loader that it makes, and the project trains on CUDA devices."""
+        project = self._file.project
+        on = project is not None and project.calling("backward") and project.calling("cuda")
+        return bool(on) and self._for_training(loader)
+
+    def _for_training(self, loader: cst.Call) -> bool:
+        """Whether a function makes a loader and gives it back, to be read as a training does."""
         file = self._file
         function = file.context.function(loader)
         if function is None or not self._shuffles(loader) or not self._given_back(loader, function):
@@ -103,13 +147,8 @@ class Loaders:
         if any(file.context.loops(call) for call in (loader, *calls)):
             return False
         # Who calls it here and trains nothing looks at samples, or at what a trained model makes of them.
-        if not all(isinstance(file.parent(call), cst.Return) for call in calls) and not file.phase.file_trains:
-            return False
-        project = file.project
-        if project is None:
-            return False
-        train, count = project.calling("backward"), project.mentioning("epoch")
-        return bool(set(train or ()) & set(count or ()))
+        homes = {call: home for call in calls if (home := file.context.function(call)) is not None}
+        return not calls or any(self._given_back(*one) for one in homes.items()) or file.phase.file_trains
 
     def _shuffles(self, loader: cst.Call) -> bool:
         """Whether a loader gives its samples in another order each time it is read, and comes to an end."""
@@ -137,13 +176,14 @@ class Loaders:
                 if _EVALUATES.search(bound.value):
                     return False
                 names += file.uses(bound)
-        return any(self._is_returned(one) for one in names)
+        return any(isinstance(self._holding(one), cst.Return) for one in names)
 
-    def _is_returned(self, node: cst.CSTNode) -> bool:
+    def _holding(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """What stands around a value and the tuples, lists and choices that it is a part of."""
         above = self._file.parent(node)
         while isinstance(above, cst.Element | cst.Tuple | cst.List | cst.DictElement | cst.Dict | cst.IfExp):
             above = self._file.parent(above)
-        return isinstance(above, cst.Return)
+        return above
 
     def to_cuda(self, loop: Loop) -> bool:
         """Whether what a loop reads is surely moved to a CUDA device, wherever there is one."""
@@ -186,7 +226,10 @@ class Loaders:
         """Whether an expression is a part of what the loop has read."""
         file = self._file
         while isinstance(node, cst.Subscript | cst.Attribute | cst.Call):
-            node = node.func if isinstance(node, cst.Call) else node.value
+            if isinstance(node, cst.Call) and node.args and file.name(node.func) == "torch.autograd.Variable":
+                node = node.args[0].value
+            else:
+                node = node.func if isinstance(node, cst.Call) else node.value
         if not isinstance(node, cst.Name) or depth > _DEEPEST or not isinstance(loop.node, cst.For):
             return False
         if node.value in {name for name, _ in targets(loop.node.target)}:

@@ -20,7 +20,9 @@ Key = tuple[object, str]
 _PARAMETERS = ("parameters", "named_parameters")
 # What hands parameters on as they are.
 _PASSES = {"list", "filter", "tuple", "set", "itertools.chain", "chain", "itertools.chain.from_iterable", "iter", "map"}
-_DEEPEST = 4
+# Tensors that are made to be stepped.
+_LEAVES = {"torch.nn.Parameter", "torch.nn.parameter.Parameter"}
+_DEEPEST = 6
 _SPELLED = re.compile(r"opt|adam|sgd|lamb|lion|lbfgs|rmsprop", re.I)
 
 
@@ -59,8 +61,12 @@ class Optimizers:
             return None
         if made not in self._owners:
             given = self._file.argument(made, "params", 0)
-            self._owners[made] = None if given is None else self._given(given.value, 0)
+            self._owners[made] = None if given is None else self.held(given.value)
         return self._owners[made]
+
+    def held(self, node: cst.BaseExpression) -> frozenset[Key] | None:
+        """The modules whose parameters an expression holds, or the weights; `None` unless all of it is understood."""
+        return self._given(node, 0)
 
     @cached_property
     def stepped(self) -> frozenset[Key]:
@@ -124,6 +130,9 @@ class Optimizers:
                 if not reaching or any(one.kind != "assign" or one.path for one in reaching):
                     return None
                 parts = [one.value for one in reaching if isinstance(one.value, cst.BaseExpression)]
+                if all(self._leaf(part) for part in parts):
+                    key = self.key(node)
+                    return None if key is None else frozenset({key})
                 if self._grown(node):
                     return None
             case _:
@@ -132,6 +141,23 @@ class Optimizers:
         if not found or any(one is None for one in found):
             return None
         return frozenset().union(*(one for one in found if one is not None))
+
+    def _leaf(self, node: cst.CSTNode | None) -> bool:
+        """Whether an expression makes a tensor that wants gradients, itself or by a function of the file."""
+        if not isinstance(node, cst.Call):
+            return False
+        name = self._file.name(node.func) or ""
+        if name in _LEAVES:
+            return True
+        if name.startswith("torch."):
+            asked = self._file.argument(node, "requires_grad")
+            return asked is not None and isinstance(asked.value, cst.Name) and asked.value.value == "True"
+        function = self._file.calls.callee(node)
+        inside = self._file.calls.own_nodes(function) if function is not None else []
+        returned = [one.value for one in inside if isinstance(one, cst.Return)]
+        return bool(returned) and all(
+            isinstance(one, cst.Call) and one is not node and self._leaf(one) for one in returned
+        )
 
     def _is_params(self, key: cst.CSTNode) -> bool:
         return isinstance(key, cst.SimpleString) and key.evaluated_value == "params"

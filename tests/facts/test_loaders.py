@@ -142,6 +142,7 @@ def fit(model, data, options):
         (MAKES.replace("train", "test"), TRAINS, (False, True)),
         (MAKES.replace("return train, None", "print(len(train))"), TRAINS, (False, True)),
         (MAKES + "\ndef from_options(data, options): return loaders(data, options.workers)\n", TRAINS, (True, True)),
+        (MAKES + "\ndef both(data):\n    a = loaders(data, 2)\n    return a, loaders(data, 1)\n", TRAINS, (True, True)),
         (MAKES + "\ndef main(data, show): show(loaders(data, 2)[0])\n", TRAINS, (False, True)),
         (MAKES + "\ndef main(data, step): step(loaders(data, 2)[0]).backward()\n", TRAINS, (True, True)),
     ],
@@ -154,3 +155,51 @@ def test_handed_to_a_training(tmp_path: Path, makes: str, trains: str, found: tu
     file = File(makes, str(path), project=Project().view(path))
     (loader,) = file.calls.of["torch.utils.data.DataLoader"]
     assert (file.loaders.handed_out(loader), file.loaders.has_workers(loader)) == found
+
+
+@pytest.mark.parametrize(
+    ("makes", "trains", "found"),
+    [
+        (MAKES, TRAINS, False),
+        (MAKES, TRAINS.replace("model(x)", "model(x.cuda())"), True),
+        (MAKES, TRAINS.replace("model(x)", "model(x.cuda())").replace("epoch", "step"), True),
+        (MAKES, TRAINS.replace("model(x).backward()", "model(x.cuda()).detach()"), False),
+        (MAKES.replace("return train, None", "print(len(train))"), TRAINS.replace("(x)", "(x.cuda())"), False),
+    ],
+)
+def test_handed_to_a_training_on_cuda(tmp_path: Path, makes: str, trains: str, found: bool) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "trains.py").write_text(trains)
+    path = tmp_path / "makes.py"
+    path.write_text(makes)
+    file = File(makes, str(path), project=Project().view(path))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert file.loaders.handed_to_cuda(loader) is found
+
+
+@pytest.mark.parametrize(
+    ("handler", "target", "found"),
+    [
+        ("except StopIteration", "loader", True),
+        ("except (StopIteration, OSError)", "loader", True),
+        ("except ValueError", "loader", False),
+        ("except StopIteration", "other", False),
+    ],
+)
+def test_restarted(handler: str, target: str, found: bool) -> None:
+    code = f"""
+import torch
+loader = torch.utils.data.DataLoader(data)
+batches = iter(loader)
+for step in range(9):
+    try:
+        x = next(batches)
+    {handler}:
+        batches = iter({target})
+    model(x).backward()
+"""
+    for_nothing = File(code.replace("backward", "detach"), "module.py")
+    assert not any(map(for_nothing.loaders.restarted, for_nothing.calls.of["torch.utils.data.DataLoader"]))
+    file = File(code, "module.py")
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert file.loaders.restarted(loader) is found
