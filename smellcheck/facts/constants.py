@@ -87,6 +87,8 @@ class Constants:
                 return self.plain(left, depth) and self.plain(right, depth)
             case cst.Call(func=cst.Name("len" | "int" | "float")):
                 return True
+            case cst.Call(func=cst.Name("min" | "max"), args=[_, _, *_] as args):
+                return all(not one.star and one.keyword is None and self.plain(one.value, depth) for one in args)
             case cst.Call(func=cst.Attribute(attr=cst.Name("size")), args=[_]):
                 return True
             case cst.Subscript(value=sizes, slice=[cst.SubscriptElement(slice=cst.Index())]):
