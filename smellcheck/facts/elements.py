@@ -194,13 +194,23 @@ class Elements:
         """Whether an expression surely is a tensor, and not one that was made or brought to the host."""
         made = self._origins(tensor)
         masks = copied and all(self._is_mask(one) for one in made[1:] or made)
-        if not (masks or self._file.values.kind(tensor) == "tensor") or self._file.readbacks.on_host(tensor):
+        known = masks or self._file.values.kind(tensor) == "tensor" or self._is_moved(tensor)
+        if not known or self._file.readbacks.on_host(tensor):
             return False
         # A loss or a network of one's own may give several tensors at once.
         several = any(
             isinstance(one, cst.Call) and self._file.values.kind(one.func) in ("module", "loss") for one in made
         )
         return not several and not any(_SCHEDULE.search(self._file.text_of(one)) for one in made)
+
+    def _is_moved(self, tensor: cst.BaseExpression) -> bool:
+        """Whether a name was surely moved to a device: of what has items that are read so, only a tensor can be."""
+        reaching = self._file.scopes.reaching(tensor) if isinstance(tensor, cst.Name) else ()
+        moves = [self._file.moves.destination(one.value) if one.value is not None else None for one in reaching]
+        return bool(moves) and all(
+            one.kind == "assign" and not one.path and where is not None and "cpu" not in where
+            for one, where in zip(reaching, moves, strict=True)
+        )
 
     def _is_mask(self, made: cst.CSTNode) -> bool:
         """Whether something unknown was compared with a number: of what has items, a tensor or an array."""
