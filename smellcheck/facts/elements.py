@@ -56,6 +56,59 @@ class Elements:
             return taken
         return self.indexed(read, loops[0].node) if isinstance(read, cst.Subscript) else None
 
+    def summed_by_row(self, call: cst.Call) -> cst.BaseExpression | None:
+        """The tensor of which the loop around a call reads the sum of one row in each turn: `int(mask[row].sum())`."""
+        file, loops = self._file, self._file.context.loops(call)
+        match call, loops:
+            case (
+                cst.Call(
+                    func=cst.Attribute(
+                        value=cst.Subscript(
+                            value=cst.Name() as rows,
+                            slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name() as at))],
+                        ),
+                        attr=cst.Name("sum"),
+                    ),
+                    args=[],
+                ),
+                [first, *_],
+            ) if first.kind != "few":
+                pass
+            case _:
+                return None
+        clause = None if isinstance(first.node, cst.While) else getattr(first.node, "for_in", first.node)
+        bound = file.scopes.reaching(at)
+        if clause is None or len(bound) != 1 or bound[0].node is not clause:
+            return None
+        counts = "range(" if not bound[0].path else "enumerate(" if bound[0].path == (0,) else None
+        if counts is None or not file.text_of(clause.iter).startswith(counts):
+            return None
+        if not self._is_number(call) or not file.context.invariant(rows, first.node):
+            return None
+        return rows if self._is_read(rows) or self._is_handed_to_torch(rows, first.node) else None
+
+    def _is_number(self, call: cst.Call) -> bool:
+        """Whether a number is made of what a call gives: `int(x)`, `float(x)`, `x.item()`."""
+        match above := self._file.parent(call):
+            case cst.Attribute(attr=cst.Name("item")):
+                return True
+            case cst.Arg():
+                cast = self._file.parent(above)
+                return isinstance(cast, cst.Call) and self._file.text_of(cast.func) in ("int", "float")
+        return False
+
+    def _is_handed_to_torch(self, rows: cst.Name, loop: cst.CSTNode) -> bool:
+        """Whether a loop hands a row, brought to the host by nobody, to a function of torch that takes tensors."""
+        file = self._file
+        handed = [
+            arg.value.value
+            for one in file.tree.of_type(cst.Call, loop)
+            if (file.name(one.func) or "").startswith("torch.") and not (file.name(one.func) or "").endswith("tensor")
+            for arg in one.args[:1]
+            if isinstance(arg.value, cst.Subscript)
+        ]
+        return any(file.same(one, rows) for one in handed) and not file.readbacks.on_host(rows)
+
     def _is_begun(self, call: cst.Call, loop: cst.CSTNode) -> bool:
         """Whether a loop makes a call only where a parameter is met for the first time, or by chance."""
         for child, above in self._file.context.ancestors(call):
