@@ -40,7 +40,7 @@ def passes(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[cst.Call]
     for call in file.calls.own_calls(body):
         if file.inference.is_pass(call):
             yield call
-        elif file.inference.is_detached_part(call) and isinstance(call.func, cst.Attribute):
+        elif file.detaching.is_part(call) and isinstance(call.func, cst.Attribute):
             owner = call.func.value
             if not file.inference.frozen(owner) and not file.inference.asks_for_gradients(owner):
                 yield call

@@ -76,9 +76,10 @@ class Elements:
                 pass
             case _:
                 return None
-        clause = None if isinstance(first.node, cst.While) else getattr(first.node, "for_in", first.node)
-        bound = file.scopes.reaching(at)
-        if clause is None or len(bound) != 1 or bound[0].node is not clause:
+        if isinstance(first.node, cst.While):
+            return None
+        clause, bound = first.node if isinstance(first.node, cst.For) else first.node.for_in, file.scopes.reaching(at)
+        if len(bound) != 1 or bound[0].node is not clause:
             return None
         counts = "range(" if not bound[0].path else "enumerate(" if bound[0].path == (0,) else None
         if counts is None or not file.text_of(clause.iter).startswith(counts):

@@ -22,8 +22,6 @@ _OF_EVERY_MODULE = frozenset({
     "forward", "to", "cuda", "train", "eval", "apply", "load_state_dict", "parameters", "register_buffer", "add_module",
     "append", "extend", "update", "get", "join", "format", "add_argument", "view", "reshape", "permute", "mean", "sum",
 })  # fmt: skip
-#: Methods that give what a module holds.
-_ASKED_FOR = re.compile(r"^(get_|read|load)|weight|param|buffer|state|bias|mask|target", re.I)
 #: A class that is instantiated, or what adds parts by name.
 _HOLDS = re.compile(r"[A-Z]|register_(?!buffer)|add_module|getattr|create_|build_|make_")
 _PLAIN = frozenset({
@@ -193,24 +191,6 @@ class Inference:
         ]
         calls = (call.func for call in file.calls.named(_UNFREEZES) if isinstance(call.func, cst.Attribute))
         return walks, [file.text_of(func.value) for func in calls]
-
-    def is_detached_part(self, call: cst.Call) -> bool:
-        """Whether a call of a part of a network whose class is out of sight is detached right there.
-
-        What holds tensors is asked for them without running anything: `net.get_centers(labels).detach()`.
-        """
-        match call.func:
-            case cst.Attribute(value=cst.Name() | cst.Attribute() as owner, attr=cst.Name(value=name)) if call.args:
-                value = self._file.values.of(owner)
-            case _:
-                return False
-        if value is None or value.kind != "module" or value.cls is not None or value.origin is not None:
-            return False
-        if isinstance(owner, cst.Name) and owner.value == "self":
-            return False
-        above = self._file.parent(call)
-        at_once = isinstance(above, cst.Attribute) and above.attr.value == "detach"
-        return at_once and not (self.is_plain(call) or name in _OF_EVERY_MODULE or _ASKED_FOR.search(name))
 
     def _is_detached(self, call: cst.Call) -> bool:
         """Whether what a call gives is named, and the first of its names detached where it is read."""
