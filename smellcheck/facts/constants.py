@@ -22,7 +22,9 @@ _PURE = (
 _SETTINGS = re.compile(r"^(args?|opts?|cfg|config|conf|hparams|params|FLAGS)$")
 #: What a configuration spells in capitals is not changed while the program runs.
 _CONSTANT = re.compile(r"(^|\.)(cfg|config|conf)\.([A-Z][A-Z0-9_]*\.)*[A-Z][A-Z0-9_]{2,}$")
-_LOOKS_CLOSER = re.compile(r"debug|verbose|print|profil|export|trac|script|log", re.I)
+_LOOKS_CLOSER = re.compile(
+    r"debug|verbose|print|profil|export|trac|script|log|^(output|return|save|show|plot)_|visual", re.I
+)
 _BUILT_IN = frozenset({"list", "tuple", "float", "int", "range"})
 #: What changes a list in its place.
 _CHANGES = frozenset({"append", "extend", "insert", "pop", "remove", "sort", "reverse", "clear"})

@@ -54,7 +54,11 @@ class Elements:
         taken = self.iterated(part, loops[0].node, copied=copied) if isinstance(part, cst.Name) else None
         if taken is not None:
             return taken
-        return self.indexed(read, loops[0].node) if isinstance(read, cst.Subscript) else None
+        if not isinstance(read, cst.Subscript):
+            return None
+        taken = self.indexed(read, loops[0].node)
+        # Pieces of a batch that go to the host are drawn or saved, each by itself.
+        return None if copied and taken is not None and self._file.values.kind(taken) != "tensor" else taken
 
     def summed_by_row(self, call: cst.Call) -> cst.BaseExpression | None:
         """The tensor of which the loop around a call reads the sum of one row in each turn: `int(mask[row].sum())`."""
@@ -248,7 +252,7 @@ class Elements:
         """Whether an expression surely is a tensor, and not one that was made or brought to the host."""
         made = self._origins(tensor)
         masks = copied and all(self._is_mask(one) for one in made[1:] or made)
-        known = masks or self._file.values.kind(tensor) == "tensor" or self._is_moved(tensor)
+        known = masks or self._file.values.kind(tensor) == "tensor" or (not copied and self._is_moved(tensor))
         if not known or self._file.readbacks.on_host(tensor):
             return False
         # A loss or a network of one's own may give several tensors at once.
