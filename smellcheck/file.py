@@ -13,6 +13,7 @@ from .facts.broken import Broken
 from .facts.calls import Calls
 from .facts.constants import Constants
 from .facts.context import Context
+from .facts.detaching import Detaching
 from .facts.dtypes import Dtypes
 from .facts.elements import Elements
 from .facts.elsewhere import Elsewhere
@@ -99,6 +100,11 @@ class File(Parsed):
     def inference(self) -> Inference:
         """Which forward passes surely are inference."""
         return Inference(self)
+
+    @cached_property
+    def detaching(self) -> Detaching:
+        """Which calls of what is out of sight run networks that record."""
+        return Detaching(self)
 
     @cached_property
     def graph(self) -> Graph:

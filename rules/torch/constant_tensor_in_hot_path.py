@@ -101,7 +101,7 @@ def has_several(data: cst.BaseExpression, file: File, *, one: bool = False, many
             return True
         case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("astype" | "reshape" | "flatten"))):
             return has_several(inner, file, one=one)
-        case cst.Call(func=func) if file.name(func) in ("numpy.eye", "numpy.identity"):
+        case cst.Call(func=func) if file.name(func) in ("numpy.eye", "numpy.identity", "numpy.reshape"):
             return True
         case cst.Call(func=func, args=[cst.Arg(value=inner), *_]):
             return not (file.name(func) or "").startswith("math.") and has_several(inner, file, one=one)
@@ -141,8 +141,9 @@ def rare(made: cst.Call, place: cst.BaseExpression, file: File) -> bool:
             return True
         if isinstance(above, cst.ExceptHandler | cst.Lambda | cst.BooleanOperation | cst.IfExp):
             return True
-        if isinstance(above, cst.If) and child is not above.test and not _USUAL.search(file.text_of(above.test)):
-            return True
+        if isinstance(above, cst.If) and child is not above.test:
+            if not _USUAL.search(file.text_of(above.test)) and not file.constants.setting(above.test):
+                return True
     function = file.context.function(made)
     if function is not None and any("cache" in file.text_of(one.decorator) for one in function.decorators):
         return True

@@ -229,7 +229,9 @@ def follow(node: cst.CSTNode, file: File, moved: bool) -> bool | None:
             ):
                 pass
             case cst.Call(func=func) if func is not current:
-                return True if file.values.is_module(func) or _PRODUCTS.match(file.name(func) or "") else None
+                if file.values.is_module(func) or _PRODUCTS.match(file.name(func) or "") or makes_table(func, file):
+                    return True
+                return None
             case cst.BinaryOperation(operator=cst.MatrixMultiply()):
                 return True
             case cst.Call() | cst.Arg():
@@ -240,6 +242,14 @@ def follow(node: cst.CSTNode, file: File, moved: bool) -> bool | None:
                 return None
         current = above
     return None
+
+
+def makes_table(func: cst.BaseExpression, file: File) -> bool:
+    """Whether a call makes an embedding that keeps the type of the rows it is given."""
+    if not isinstance(func, cst.Attribute) or func.attr.value != "from_pretrained":
+        return False
+    cls = func.value.func if isinstance(func.value, cst.Call) else func.value
+    return file.name(cls) in ("torch.nn.Embedding", "torch.nn.EmbeddingBag")
 
 
 def collated(node: cst.CSTNode, file: File) -> bool:

@@ -22,7 +22,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
     if not any(attribute.attr.value in _DETACHES for attribute in file.tree.own_of_type(cst.Attribute, home)):
         return
     found: list[cst.Call] = []
-    for call in file.inference.passes(body):
+    for call in passes(body, file):
         if any(file.context.within(call, other) for other in found):
             continue
         if detached(call, file) and file.graph.only_labels(call, [home], frozenset()) and records(call, file):
@@ -33,6 +33,17 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         model = file.text_of(file.inference.model(call))
         message = f"`{model}` records a graph here, of which only the detached result is used"
         yield Smell(call, message, fix(call, found, file))
+
+
+def passes(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[cst.Call]:
+    """The forwards in a function, and the parts of networks out of sight that are run to be detached at once."""
+    for call in file.calls.own_calls(body):
+        if file.inference.is_pass(call):
+            yield call
+        elif file.detaching.is_part(call) and isinstance(call.func, cst.Attribute):
+            owner = call.func.value
+            if not file.inference.frozen(owner) and not file.inference.asks_for_gradients(owner):
+                yield call
 
 
 def detached(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:

@@ -42,7 +42,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         return
     reported: list[cst.CSTNode] = []
     told: set[tuple[str, cst.CSTNode | None]] = set()
-    for call in file.inference.passes(body):
+    for call in passes(body, file):
         model = file.inference.model(call)
         if any(file.context.within(call, other) for other in reported) or file.context.in_test(call):
             continue
@@ -68,10 +68,17 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
         trifling = rare or slight(file) or stays_on_host(model, file) or attacks(function, file)
-        trifling = trifling or file.inference.may_ask_for_gradients(model)
+        trifling = trifling or file.inference.may_ask_for_gradients(model) or file.detaching.is_handed_network(call)
         yield Smell(call, message, offered, level="info" if trifling else None)
         if whole:
             return
+
+
+def passes(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[cst.Call]:
+    """The forwards there, and the calls of networks that a function is handed, of which nothing else is known."""
+    for call in file.calls.own_calls(body):
+        if file.inference.is_pass(call) or file.detaching.is_handed_network(call):
+            yield call
 
 
 def is_loss(model: cst.CSTNode, file: File) -> bool:

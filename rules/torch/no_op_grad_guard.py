@@ -68,11 +68,10 @@ def volatile(call: cst.Call, file: File) -> Iterator[Smell]:
     if forward is None or file.grad.mode(forward) != "on" or file.grad.off_elsewhere(forward):
         return
     model = file.inference.model(forward)
-    if (
-        file.inference.frozen(model)
-        or file.inference.only_runs(forward)
-        or file.inference.stretch(forward, file.context.function(forward))
-    ):
+    if file.inference.frozen(model) or file.inference.only_runs(forward):
+        return
+    # What `missing-no-grad` tells of.
+    if file.inference.is_pass(forward) and file.inference.stretch(forward, file.context.function(forward)):
         return
     message = f"`volatile=True` does nothing since torch 0.4: the forward of `{file.text_of(model)}` records a graph"
     # Code that still says so may well be run with the torch that heeds it.
@@ -89,17 +88,35 @@ def fed(made: cst.Call, file: File) -> cst.Call | None:
         match file.context.statement(name):
             case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)])]):
                 named += file.uses(target)
-    for forward in file.inference.forwards(body):
+    for forward in file.calls.own_calls(body):
+        if not file.inference.is_forward(forward) and not runs_a_method(forward, file):
+            continue
         for arg in forward.args:
             if file.context.within(made, arg) or any(file.context.within(name, arg) for name in named):
                 return forward
     return None
 
 
+def runs_a_method(call: cst.Call, file: File) -> bool:
+    """Whether a call is of a name for a method of networks: `encode = net.encode if there else other.encode`."""
+    reaching = file.scopes.reaching(call.func) if isinstance(call.func, cst.Name) else ()
+    values = [one.value for one in reaching if one.kind == "assign" and not one.path]
+    ways = [way for one in values for way in ((one.body, one.orelse) if isinstance(one, cst.IfExp) else (one,))]
+    return len(values) == len(reaching) > 0 and all(
+        isinstance(way, cst.Attribute) and way.attr.value != "load_state_dict" and is_network(way.value, file)
+        for way in ways
+    )
+
+
+def is_network(owner: cst.BaseExpression, file: File) -> bool:
+    """Whether something is known as a network, or given weights in the file."""
+    return file.values.is_module(owner) or file.mentions(f"{file.text_of(owner)}.load_state_dict(")
+
+
 def uses(made: cst.Call, file: File) -> list[cst.Name]:
     """Where the name is read that a variable is assigned to, but for what looks like it: `.cuda()` behind it."""
     current: cst.CSTNode = made
-    while isinstance(above := file.parent(current), cst.Attribute | cst.Call | cst.Element | cst.Tuple):
+    while isinstance(above := file.parent(current), cst.Attribute | cst.Call | cst.Element | cst.Tuple | cst.IfExp):
         current = above
     match above:
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)]):

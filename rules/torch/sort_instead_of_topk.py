@@ -1,4 +1,4 @@
-"""All entries are sorted although only the largest few are read."""
+"""All entries are sorted although only the largest few, or the one at a place, are read."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ _FEW = re.compile(
     r"(^|[._])(top_?k\w*|max_?k|k|top_?n|n_?best|num_?beams?|beam_?(size|width)|n_?samples?|n_?neighbou?rs)$", re.I
 )
 _MANY = 100
+#: Names are followed so far.
+_DEEPEST = 3
 _ORDERS = ("True", "False")
 _PARTS = ("values", "indices")
 _FLAT = {"flatten", "ravel"}
@@ -32,11 +34,14 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     along = "-1" if dim is None else file.text_of(dim.value)
     read = cuts(call, call.func.attr.value, file)
     counts = [few(cut, file) for _, cut in read]
-    if not read or None in counts or not all(is_along(cut, along, given, file) for _, cut in read):
-        return
     # Arrays have both methods too, but no `dim` and nothing descending.
     tensor = function or order is not None or any(arg.keyword and arg.keyword.value == "dim" for arg in call.args)
     if file.context.in_test(call) or not (tensor or file.values.kind(given) in ("tensor", "output")):
+        return
+    if along in ("-1", "0") and (is_flat(given, file) or file.ranks.of(given) == 1) and one_place(call, read, file):
+        yield Smell(call, "all entries are sorted, of which the one at a place is read: `kthvalue` finds it")
+        return
+    if not read or None in counts or not all(is_along(cut, along, given, file) for _, cut in read):
         return
     count = max((str(one) for one in counts), key=lambda one: (len(one), one))
     message = f"all entries are sorted, of which the first {count} are read"
@@ -107,6 +112,18 @@ def few(cut: Cut, file: File) -> str | None:
     return None
 
 
+def one_place(call: cst.Call, read: list[tuple[str, Cut]], file: File) -> bool:
+    """Whether all that is read of a sort is the entry at one place, once for each sort."""
+    if len({file.text_of(cut) for _, cut in read}) != 1:
+        return False
+    turns = [loop.node for loop in file.context.loops(call)]
+    match read[0][1]:
+        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=place))]):
+            once = all([loop.node for loop in file.context.loops(cut)] == turns for _, cut in read)
+            return once and file.constants.plain(place)
+    return False
+
+
 def small(count: cst.BaseExpression, file: File) -> str | None:
     """A count as it is spelled, where it surely is a few."""
     if isinstance(count, cst.Integer):
@@ -128,12 +145,22 @@ def is_along(cut: Cut, dim: str, given: cst.BaseExpression, file: File) -> bool:
     if dim == str(len(before)):
         return True
     # Of a matrix, the last dimension is the second; what is flat has no other than the first.
-    return dim == "-1" and (len(before) == 1 or is_flat(given) or file.ranks.of(given) == len(before) + 1)
+    return dim == "-1" and (len(before) == 1 or is_flat(given, file) or file.ranks.of(given) == len(before) + 1)
 
 
-def is_flat(node: cst.BaseExpression) -> bool:
-    """Whether a tensor surely has one dimension: `x.flatten()`, `x.view(-1)`."""
+def is_flat(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
+    """Whether a tensor surely has one dimension: `x.flatten()`, `x.view(-1)`, what a mask picks."""
     match node:
+        case cst.UnaryOperation(expression=inner):
+            return is_flat(inner, file, depth)
+        case cst.Name() if depth < _DEEPEST:
+            reaching = file.scopes.reaching(node)
+            return bool(reaching) and all(
+                one.kind == "assign" and one.value is not None and not one.path and is_flat(one.value, file, depth + 1)
+                for one in reaching
+            )
+        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Comparison()))]):
+            return True
         case cst.Call(func=cst.Attribute(attr=cst.Name(value=name)), args=args):
             if name in _FLAT:
                 return not args

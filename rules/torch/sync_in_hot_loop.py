@@ -24,6 +24,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     method = call.func.attr.value
     if method in ("sum", "any"):
         yield from asked(call, file)
+        yield from row_by_row(call, file)
         return
     if method == "tensor":
         yield from listed_anew(call, file)
@@ -74,6 +75,17 @@ def element(call: cst.Call, loop: cst.CSTNode, file: File) -> Iterator[Smell]:
         f"`{name}` is read one number at a time, with a wait for the device each: `tolist()` reads all at once",
         listed(call, tensor, loop, file),
     )
+
+
+def row_by_row(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A loop over the rows of a tensor that reads the sum of one in each turn."""
+    tensor = file.elements.summed_by_row(call)
+    if tensor is None or file.readbacks.seldom(call) or not file.hot.runs_often(file.context.loops(call)[0].node):
+        return
+    sums = file.tree.of_type(cst.Call, file.context.loops(call)[0].node)
+    if call is next(one for one in sums if file.elements.summed_by_row(one) is not None):
+        name = file.text_of(tensor)
+        yield Smell(call, f"the sum of each row of `{name}` is waited for by itself: sum all and read them at once")
 
 
 def listed_anew(call: cst.Call, file: File) -> Iterator[Smell]:

@@ -27,6 +27,7 @@ _FIRST = re.compile(
     r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
     r"|isnan|isinf|isfinite|\.(sum|numel)\(\) *== *0"
 )
+_OF_SIZES = {"numpy.prod", "numpy.array", "numpy.asarray", "math.prod"}
 #: Assignments are followed so far.
 _DEEPEST = 3
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
@@ -307,7 +308,7 @@ def sized_by_input(made: cst.Call, file: File) -> bool:
             return True
         if any(file.entries.of_batch(tensor) for tensor in (*given, sized_tensor(arg.value))):
             return True
-        spelled = [sized_tensor(part) for part in parts(arg.value)]
+        spelled = [sized_tensor(bare(part, file)) for part in parts(arg.value)]
         if owner is None and not _ONCE.search(function.name.value) and any(only_given(one, file) for one in spelled):
             return True
     return False
@@ -318,16 +319,33 @@ def parts(size: cst.BaseExpression) -> list[cst.BaseExpression]:
     return [one.value for one in size.elements] if isinstance(size, cst.Tuple | cst.List) else [size]
 
 
+def bare(size: cst.BaseExpression, file: File) -> cst.BaseExpression:
+    """A size without the functions that make one number of it: `int(x)`, `np.prod(np.array(x))`."""
+    while isinstance(size, cst.Call) and len(size.args) == 1 and not size.args[0].star:
+        if file.text_of(size.func) != "int" and file.name(size.func) not in _OF_SIZES:
+            break
+        size = size.args[0].value
+    return size
+
+
 def sized_tensor(size: cst.CSTNode | None) -> cst.BaseExpression | None:
     """The tensor of which an expression is a size, or all sizes."""
     match size:
         case cst.Subscript(value=cst.Attribute() | cst.Call() as whole):
             return sized_tensor(whole)
         case cst.Attribute(value=tensor, attr=cst.Name("shape")):
-            return tensor
+            return without_data(tensor)
         case cst.Call(func=cst.Attribute(value=tensor, attr=cst.Name("size"))):
-            return tensor
+            return without_data(tensor)
     return None
+
+
+def without_data(tensor: cst.BaseExpression) -> cst.BaseExpression:
+    """A tensor for `tensor.data`, which has its sizes."""
+    match tensor:
+        case cst.Attribute(value=inner, attr=cst.Name("data")):
+            return inner
+    return tensor
 
 
 def is_given(tensor: cst.BaseExpression | None, file: File) -> bool:

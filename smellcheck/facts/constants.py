@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
 
 #: Names are followed so far.
 _DEEPEST = 3
-_PURE = ("math.", "numpy.array", "numpy.eye", "numpy.identity", "numpy.sqrt", "numpy.log", "numpy.pi", "numpy.asarray")
+_PURE = (
+    "math.", "numpy.array", "numpy.eye", "numpy.identity", "numpy.sqrt", "numpy.log", "numpy.pi", "numpy.asarray",
+    "numpy.reshape",
+)  # fmt: skip
+_SETTINGS = re.compile(r"^(args?|opts?|cfg|config|conf|hparams|params|FLAGS)$")
+#: What a configuration spells in capitals is not changed while the program runs.
+_CONSTANT = re.compile(r"(^|\.)(cfg|config|conf)\.([A-Z][A-Z0-9_]*\.)*[A-Z][A-Z0-9_]{2,}$")
+_LOOKS_CLOSER = re.compile(
+    r"debug|verbose|print|profil|export|trac|script|log|^(output|return|save|show|plot)_|visual", re.I
+)
 _BUILT_IN = frozenset({"list", "tuple", "float", "int", "range"})
 #: What changes a list in its place.
 _CHANGES = frozenset({"append", "extend", "insert", "pop", "remove", "sort", "reverse", "clear"})
@@ -53,7 +63,12 @@ class Constants:
             case cst.Attribute(value=cst.Call(func=func), attr=cst.Name("eps" | "max" | "min" | "tiny")):
                 return (self._file.name(func) or "") in ("torch.finfo", "torch.iinfo", "numpy.finfo", "numpy.iinfo")
             case cst.Attribute():
-                return (self._file.name(node) or "").startswith(_PURE) or self._set_once(node)
+                named = bool(_CONSTANT.search(".".join(dotted(node) or ())))
+                return (self._file.name(node) or "").startswith(_PURE) or named or self._set_once(node)
+            case cst.Subscript(value=whole, slice=[cst.SubscriptElement(slice=cst.Index(value=at))]):
+                return self.literal(at) and self.numbers(whole, depth)
+            case cst.Subscript(value=whole, slice=[cst.SubscriptElement(slice=cst.Slice(lower=first, upper=behind))]):
+                return all(one is None or self.literal(one) for one in (first, behind)) and self.numbers(whole, depth)
             case cst.UnaryOperation(expression=inner):
                 return self.numbers(inner, depth)
             case cst.List(elements=elements) | cst.Tuple(elements=elements):
@@ -87,6 +102,8 @@ class Constants:
                 return self.plain(left, depth) and self.plain(right, depth)
             case cst.Call(func=cst.Name("len" | "int" | "float")):
                 return True
+            case cst.Call(func=cst.Name("min" | "max"), args=[_, _, *_] as args):
+                return all(not one.star and one.keyword is None and self.plain(one.value, depth) for one in args)
             case cst.Call(func=cst.Attribute(attr=cst.Name("size")), args=[_]):
                 return True
             case cst.Subscript(value=sizes, slice=[cst.SubscriptElement(slice=cst.Index())]):
@@ -126,7 +143,7 @@ class Constants:
         reaching = self._file.scopes.reaching(name)
         if len(reaching) == 1 and reaching[0].kind == "parameter":
             return self._handed_over(reaching[0], depth)
-        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path or reaching[0].value is None:
+        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].value is None:
             return False
         return self.numbers(reaching[0].value, depth + 1) and not self._changed(name)
 
@@ -154,6 +171,32 @@ class Constants:
             for assign in file.all(cst.Assign)
             for target in assign.targets
         )
+
+    def setting(self, test: cst.BaseExpression) -> bool:
+        """Whether a condition surely is answered alike in all passes: of settings alone, which `__init__` was given."""
+        match test:
+            case cst.BooleanOperation(left=left, right=right):
+                return self.setting(left) and self.setting(right)
+            case cst.UnaryOperation(operator=cst.Not(), expression=inner):
+                return self.setting(inner)
+            case cst.Comparison(left=left, comparisons=[cst.ComparisonTarget(comparator=right)]):
+                known = isinstance(right, cst.SimpleString) or self.literal(right)
+                return known and isinstance(left, cst.Attribute) and self._is_set_by_init(left)
+            case cst.Attribute():
+                return self._is_set_by_init(test)
+        return False
+
+    def _is_set_by_init(self, node: cst.Attribute) -> bool:
+        """Whether an attribute is of what only `__init__` sets, and is not asked for to look closer."""
+        file, parts = self._file, dotted(node)
+        owner = file.calls.enclosing_class(node)
+        if parts is None or _LOOKS_CLOSER.search(parts[-1]):
+            return False
+        if parts[0] != "self" or owner is None:
+            return len(parts) == 2 and _SETTINGS.match(parts[0]) is not None
+        given = file.values.attribute_values(owner, parts[1])
+        homes = [file.context.function(value) for value in given]
+        return bool(homes) and all(home is not None and home.name.value == "__init__" for home in homes)
 
     def _set_once(self, node: cst.Attribute) -> bool:
         """Whether an attribute hangs on something that only `__init__` sets on `self`, and that is no tensor."""

@@ -32,7 +32,8 @@ _NUMPY_FLOAT = frozenset(
     ]
 )
 _SAME_SHAPE = {"reshape", "copy", "transpose", "flatten", "ravel", "squeeze", "T", "repeat", "clip", "round"}
-_DOUBLE = {"torch.float64", "torch.double", "numpy.float64", "numpy.double", "tensorflow.float64"}
+#: `np.float` was Python's own until NumPy 1.24.
+_DOUBLE = {"torch.float64", "torch.double", "numpy.float64", "numpy.double", "numpy.float", "tensorflow.float64"}
 
 
 class Dtypes:

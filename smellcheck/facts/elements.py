@@ -54,7 +54,65 @@ class Elements:
         taken = self.iterated(part, loops[0].node, copied=copied) if isinstance(part, cst.Name) else None
         if taken is not None:
             return taken
-        return self.indexed(read, loops[0].node) if isinstance(read, cst.Subscript) else None
+        if not isinstance(read, cst.Subscript):
+            return None
+        taken = self.indexed(read, loops[0].node)
+        # Pieces of a batch that go to the host are drawn or saved, each by itself.
+        return None if copied and taken is not None and self._file.values.kind(taken) != "tensor" else taken
+
+    def summed_by_row(self, call: cst.Call) -> cst.BaseExpression | None:
+        """The tensor of which the loop around a call reads the sum of one row in each turn: `int(mask[row].sum())`."""
+        file, loops = self._file, self._file.context.loops(call)
+        match call, loops:
+            case (
+                cst.Call(
+                    func=cst.Attribute(
+                        value=cst.Subscript(
+                            value=cst.Name() as rows,
+                            slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name() as at))],
+                        ),
+                        attr=cst.Name("sum"),
+                    ),
+                    args=[],
+                ),
+                [first, *_],
+            ) if first.kind != "few":
+                pass
+            case _:
+                return None
+        if isinstance(first.node, cst.While):
+            return None
+        clause, bound = first.node if isinstance(first.node, cst.For) else first.node.for_in, file.scopes.reaching(at)
+        if len(bound) != 1 or bound[0].node is not clause:
+            return None
+        counts = "range(" if not bound[0].path else "enumerate(" if bound[0].path == (0,) else None
+        if counts is None or not file.text_of(clause.iter).startswith(counts):
+            return None
+        if not self._is_number(call) or not file.context.invariant(rows, first.node):
+            return None
+        return rows if self._is_read(rows) or self._is_handed_to_torch(rows, first.node) else None
+
+    def _is_number(self, call: cst.Call) -> bool:
+        """Whether a number is made of what a call gives: `int(x)`, `float(x)`, `x.item()`."""
+        match above := self._file.parent(call):
+            case cst.Attribute(attr=cst.Name("item")):
+                return True
+            case cst.Arg():
+                cast = self._file.parent(above)
+                return isinstance(cast, cst.Call) and self._file.text_of(cast.func) in ("int", "float")
+        return False
+
+    def _is_handed_to_torch(self, rows: cst.Name, loop: cst.CSTNode) -> bool:
+        """Whether a loop hands a row, brought to the host by nobody, to a function of torch that takes tensors."""
+        file = self._file
+        handed = [
+            arg.value.value
+            for one in file.tree.of_type(cst.Call, loop)
+            if (file.name(one.func) or "").startswith("torch.") and not (file.name(one.func) or "").endswith("tensor")
+            for arg in one.args[:1]
+            if isinstance(arg.value, cst.Subscript)
+        ]
+        return any(file.same(one, rows) for one in handed) and not file.readbacks.on_host(rows)
 
     def _is_begun(self, call: cst.Call, loop: cst.CSTNode) -> bool:
         """Whether a loop makes a call only where a parameter is met for the first time, or by chance."""
@@ -194,13 +252,23 @@ class Elements:
         """Whether an expression surely is a tensor, and not one that was made or brought to the host."""
         made = self._origins(tensor)
         masks = copied and all(self._is_mask(one) for one in made[1:] or made)
-        if not (masks or self._file.values.kind(tensor) == "tensor") or self._file.readbacks.on_host(tensor):
+        known = masks or self._file.values.kind(tensor) == "tensor" or (not copied and self._is_moved(tensor))
+        if not known or self._file.readbacks.on_host(tensor):
             return False
         # A loss or a network of one's own may give several tensors at once.
         several = any(
             isinstance(one, cst.Call) and self._file.values.kind(one.func) in ("module", "loss") for one in made
         )
         return not several and not any(_SCHEDULE.search(self._file.text_of(one)) for one in made)
+
+    def _is_moved(self, tensor: cst.BaseExpression) -> bool:
+        """Whether a name was surely moved to a device: of what has items that are read so, only a tensor can be."""
+        reaching = self._file.scopes.reaching(tensor) if isinstance(tensor, cst.Name) else ()
+        moves = [self._file.moves.destination(one.value) if one.value is not None else None for one in reaching]
+        return bool(moves) and all(
+            one.kind == "assign" and not one.path and where is not None and "cpu" not in where
+            for one, where in zip(reaching, moves, strict=True)
+        )
 
     def _is_mask(self, made: cst.CSTNode) -> bool:
         """Whether something unknown was compared with a number: of what has items, a tensor or an array."""

@@ -100,7 +100,7 @@ class Readbacks:
         """Whether only some turns of a loop get to a node; without one, whether it is done every so many steps."""
         for child, above in self._file.context.ancestors(node):
             if above is loop:
-                return self._skipped(child)
+                return self._skipped(child, node)
             if isinstance(above, cst.ExceptHandler):
                 return True
             if isinstance(above, cst.If | cst.IfExp) and child is not above.test:
@@ -119,12 +119,13 @@ class Readbacks:
             for part in _asked(test)
         )
 
-    def _skipped(self, body: cst.CSTNode) -> bool:
-        """Whether most turns end before they report: `if step % 10: continue`."""
+    def _skipped(self, body: cst.CSTNode, node: cst.CSTNode) -> bool:
+        """Whether most turns end before they come to a node: `if step % 10: continue`."""
         return any(
             isinstance(one, cst.If)
             and "%" in self._file.text_of(one.test)
-            and "continue" in self._file.text_of(one.body)
+            and any(isinstance(last, cst.Continue) for line in _lines(one.body) for last in line.body)
+            and self._file.before(one, node)
             for one in getattr(body, "body", ())
         )
 
@@ -183,6 +184,13 @@ class Readbacks:
         if function is None or chain is not value or bound.value.startswith("_"):
             return False
         return len(file.tree.named(bound.value, function)) == 1 and not _TIMED.search(file.text_of(function))
+
+
+def _lines(block: cst.BaseSuite) -> list[cst.SimpleStatementLine | cst.SimpleStatementSuite]:
+    """The simple statements of a block itself."""
+    if isinstance(block, cst.SimpleStatementSuite):
+        return [block]
+    return [line for line in block.body if isinstance(line, cst.SimpleStatementLine)]
 
 
 def _asked(test: cst.BaseExpression) -> list[cst.BaseExpression]:

@@ -33,6 +33,8 @@ def taken(text: str) -> str | None:
         ("x = torch.relu(y)\nz = [use(v) for v in x]\n", "x"),
         ("x = torch.relu(y)\nfor i in range(4):\n    use(x[i])\n", "x"),
         ("x = torch.relu(y)\nfor i in range(4):\n    use(x[i][0])\n", "x"),
+        ("x = y.to(device)\nfor v in x:\n    use(v)\n", "x"),
+        ("x = y.to('cpu')\nfor v in x:\n    use(v)\n", None),
         # What is made anew in each turn is not taken apart by it.
         ("for i in range(4):\n    x = torch.relu(y)\n    use(x[i])\n", None),
         ("x = torch.relu(y)\nfor i in range(4):\n    use(x[3])\n", None),
