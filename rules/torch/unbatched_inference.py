@@ -22,14 +22,11 @@ _ONE_SIZE = re.compile(
 )
 # What is resized by a factor keeps a size of its own.
 _SCALED = re.compile(r"resize\([^\n]*\bf[xy] *=|scale_factor *=")
-# What asks an item for its size gives it another, or its own.
-_OWN_SIZE = re.compile(r"= \w+\.(size|shape)\b(?!\[0\])")
 # Recordings and the like are as long as they come; and beside a whole generation one pass is nothing.
 _UNEVEN = re.compile(
     r"mel(s|_?spec\w*)?\b|wav(s|e?form\w*)?\b|audio|speech|utter|vocod|pitch|music|midi|seq_?len|\blengths?\b|\.generate\(",
     re.I,
 )
-_PADDED = re.compile(r"""padding *= *["']max_length|pad_to_max_length""")
 
 
 @rule(imports="torch transformers timm", words="for while", practice="hardware")
@@ -73,7 +70,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         call,
         f"`{file.text_of(model)}` runs once for each sample: weights are read and kernels launched for one row",
         fix(call, loop.node, file),
-        level=None if whole and same_size(loop, file) else "info",
+        level=None if whole and over_rows(loop, file) else "info",
     )
 
 
@@ -182,13 +179,9 @@ def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> 
     return not _DECODES.search(text) or bool(_ONE_SIZE.search(text)) or sized_once(file)
 
 
-def same_size(loop: Loop, file: File) -> bool:
-    """Whether the items surely have one size: they are rows of a tensor, or resized or padded to it."""
-    rows = loop.over is not None and file.values.kind(loop.over) == "tensor"
-    text = file.text_of(loop.node).replace("preprocess", "")  # whatever is called so may leave the sizes as they are
-    if _OWN_SIZE.search(text):
-        return False
-    return rows or bool(_ONE_SIZE.search(text) or _PADDED.search(text)) or file.matches(_PADDED)
+def over_rows(loop: Loop, file: File) -> bool:
+    """Whether the items surely have one size: they are rows of a tensor."""
+    return loop.over is not None and file.values.kind(loop.over) == "tensor"
 
 
 def sized_once(file: File) -> bool:

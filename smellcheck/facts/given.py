@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ..view import Found, View
     from .kinds import Kind
 
+#: What gives a module weights, or other modules.
+_ADDS = re.compile(r"(^|\.)(Parameter|register_(?!buffer|\w*hook)\w+|add_module)$")
 #: How many returns and re-exports deep an answer is looked for.
 _DEEPEST = 8
 #: How far from a file those may be who call it under a mode.
@@ -99,12 +102,17 @@ class Answers:
             for some in method.calls.values()
             for name in some
         }
+        if any(_ADDS.search(name) for name in called):
+            return False
         for cls in classes:
             for name, given in cls.attributes.items():
                 thing = self.thing(given, found)
                 kind = thing.kind if thing is not None else None
-                # What was handed in and is never called is a setting.
-                setting = kind is None and isinstance(given, str) and given[:1] == "$" and f"self.{name}" not in called
+                if thing is not None and _ADDS.search(thing.name):
+                    return False
+                # What was handed in, or comes from elsewhere, and is never called is a setting.
+                unknown = kind is None and isinstance(given, str) and given[:1] in ("$", "?")
+                setting = (unknown or kind == "none") and f"self.{name}" not in called
                 if not setting and kind not in ("number", "string", "list", "tuple", "bool", "tensor", "array"):
                     return False
         return True

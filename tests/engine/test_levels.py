@@ -190,14 +190,32 @@ def test_a_function_whose_calls_are_comments_is_out_of_use(call: str, expected: 
     assert levels("import fire\n" + HEAD + RATE + entry, tmp_path / "a.py") == [expected]
 
 
-@pytest.mark.parametrize(("name", "expected"), [("Rows", "warning"), ("EvalSet", "info"), ("ValRows", "info")])
-def test_what_is_evaluated_on_is_little(name: str, expected: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "read", "expected"),
+    [
+        ("Rows", "np.load(self.path)", "warning"),
+        # Little to read, and an archive that is opened only.
+        ("EvalSet", "np.load(self.path)", "info"),
+        ("ValRows", "np.load(self.path)", "info"),
+        ("Rows", "h5py.File(self.path)['x']", "info"),
+    ],
+)
+def test_what_is_evaluated_on_is_little(name: str, read: str, expected: str, tmp_path: Path) -> None:
     text = (
-        f"import h5py\nfrom torch.utils.data import Dataset\n\nclass {name}(Dataset):\n    def __init__(self, path):\n"
-        "        self.path = path\n\n    def __getitem__(self, index):\n        with h5py.File(self.path) as file:\n"
-        "            return file['x'][index]\n"
+        "import h5py\nimport numpy as np\nfrom torch.utils.data import Dataset\n\n"
+        f"class {name}(Dataset):\n    def __init__(self, path):\n        self.path = path\n\n"
+        f"    def __getitem__(self, index):\n        return {read}[index]\n"
     )
     assert levels(text, tmp_path / "a.py", "dataset-reload-in-getitem") == [expected]
+
+
+@pytest.mark.parametrize(("over", "expected"), [("torch.stack(rows)", "warning"), ("pictures", "info")])
+def test_rows_of_one_tensor_surely_have_one_size(over: str, expected: str, tmp_path: Path) -> None:
+    text = (
+        HEAD.replace("rows, x", "pictures, rows") + f"given = {over}\nwith torch.no_grad():\n    for row in given:\n"
+        "        print(model(row.resize((8, 8)).unsqueeze(0)).argmax(1))\n"
+    )
+    assert levels(text, tmp_path / "a.py", "unbatched-inference") == [expected]
 
 
 def test_what_is_out_of_sight_may_be_the_class_that_differentiates(tmp_path: Path) -> None:

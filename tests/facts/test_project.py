@@ -344,6 +344,28 @@ def test_a_base_class_elsewhere_is_called_under_no_grad(write: Write, guard: str
     assert smells(root, "algorithm.py") == left
 
 
+@pytest.mark.parametrize(
+    ("more", "left"),
+    [
+        ("self.names = settings.NAMES", []),
+        ("self.rate = torch.nn.Parameter(rows)", ["6 missing-no-grad"]),
+        ("self.head = settings.head()", ["6 missing-no-grad"]),
+    ],
+)
+def test_a_sibling_that_holds_buffers_alone(write: Write, more: str, left: list[str]) -> None:
+    body = (
+        "import torch\nimport settings\n\nclass Body(torch.nn.Module):\n    def __init__(self, rows):\n"
+        f"        super().__init__()\n        self.joints = None\n        {more}\n"
+        "        self.register_buffer('rows', torch.tensor(rows))\n\n    def forward(self, x):\n"
+        "        return self.rows @ (self.head(x) if x.ndim else x)\n"
+    )
+    use = (
+        "import torch\nfrom body import Body\n\nbody = Body([1]).cuda()\nbody.eval()\n"
+        "print([body(x).cpu().tolist() for x in torch.load('a')])\n"
+    )
+    assert smells(write({"body.py": body, "use.py": use}), "use.py") == left
+
+
 def test_a_sibling_that_trains_makes_its_caller_train(write: Write) -> None:
     root = write(
         {
