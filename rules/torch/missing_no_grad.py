@@ -101,7 +101,7 @@ def slight(file: File) -> bool:
     seldom short. A file that says `volatile`, if only in a comment, or whose project says it anywhere, may be run with
     the torch that heeds it. Networks for digits alone are small.
     """
-    if file.context.by_hand or not file.matches(_DEVICES) or (file.mentions("volatile") or says_volatile(file)):
+    if file.context.by_hand or not file.matches(_DEVICES) or file.mentions("volatile") or says_volatile(file):
         return True
     base = re.split(r"[/\\]", file.path)[-1]
     digits, larger = (file.matches(words) or words.search(base) is not None for words in (_DIGITS, _LARGER))
