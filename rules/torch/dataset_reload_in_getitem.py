@@ -23,7 +23,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if method is None or method.name.value != "__getitem__" or not call.args or file.context.in_test(call):
         return
     owner = file.calls.class_of(method)
-    if owner is None or not is_dataset(owner, file) or now_and_then(call, method, file):
+    if owner is None or not file.values.is_dataset_class(owner) or now_and_then(call, method, file):
         return
     if any(arg.star or (arg.keyword and arg.keyword.value == "mmap_mode") for arg in call.args):
         return
@@ -35,15 +35,6 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     little = what == "opened" or _EVALUATED.search(owner.name.value) is not None
     message = f"the same file is {what} again for each item of each epoch"
     yield Smell(call, message, level="info" if little else None)
-
-
-def is_dataset(owner: cst.ClassDef, file: File) -> bool:
-    """Whether a class is a data set of torch, by its bases or, where these are out of sight, by their names."""
-    return any(
-        "Dataset" in (file.name(base.value) or file.text_of(base.value))
-        for cls in file.calls.bases(owner)
-        for base in cls.bases
-    )
 
 
 def now_and_then(call: cst.Call, method: cst.FunctionDef, file: File) -> bool:

@@ -62,11 +62,10 @@ def gives_samples(function: cst.FunctionDef, file: File) -> bool:
     owner = file.calls.class_of(function)
     if owner is None or function.name.value != "__getitem__" or file.values.is_module_class(owner):
         return False
-    bases = [base.value for line in file.calls.bases(owner) for base in line.bases if base.keyword is None]
     # What wraps another data set need not derive from any.
-    if not bases and owner.name.value.endswith("Dataset"):
+    if not owner.bases and owner.name.value.endswith("Dataset"):
         return file.calls.method(owner, "__len__") is not None
-    return any(file.text_of(base).rpartition(".")[2].endswith("Dataset") for base in bases)
+    return file.values.is_dataset_class(owner)
 
 
 def joins_samples(call: cst.Call, function: cst.FunctionDef, file: File) -> bool:

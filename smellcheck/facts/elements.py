@@ -198,7 +198,7 @@ class Elements:
         """Whether a tensor was surely made where nobody has to wait for it, and stayed there."""
         file = self._file
         owner = file.calls.enclosing_class(tensor) if tensor is not None else None
-        if owner is not None and any(file.text_of(base.value).endswith("Dataset") for base in owner.bases):
+        if owner is not None and file.values.is_dataset_class(owner):
             return ".cuda(" not in file.text_of(owner) and ".to(" not in file.text_of(owner)
         match tensor:
             case cst.Subscript(value=inner):

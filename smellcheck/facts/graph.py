@@ -74,9 +74,6 @@ class _Tainted:
         return name.value in self.sure and any(d.node in self.binders for d in reaching)
 
 
-_SENDING = frozenset({"backward", "manual_backward"})
-
-
 class Graph:
     """The fate of graphs in one file."""
 
@@ -313,8 +310,8 @@ class Graph:
 
     def _sent(self, attribute: str) -> bool:
         """Whether an attribute of some name is sent backward anywhere in the file."""
-        sends = self._file.calls.named(_SENDING)
-        return any(re.search(rf"\.{re.escape(attribute)}\b", self._file.text_of(call)) for call in sends)
+        word = re.compile(rf"\.{re.escape(attribute)}\b")
+        return any(word.search(self._file.text_of(loss)) for loss in self._file.steps.losses())
 
     def _second_of_max(self, current: cst.CSTNode, above: cst.Subscript) -> bool:
         """`x.max(1)[1]` and `torch.topk(x, 5)[1]` are indices."""

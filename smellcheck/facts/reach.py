@@ -337,8 +337,10 @@ class Reach:
 
 def _defines(statement: cst.CSTNode) -> bool:
     """Whether a statement at module level runs nothing: it defines, imports, names something or says something."""
-    if isinstance(statement, cst.FunctionDef | cst.ClassDef | cst.Try):
+    if isinstance(statement, cst.FunctionDef | cst.ClassDef):
         return True
+    if isinstance(statement, cst.Try):
+        return all(map(_defines, statement.body.body))
     return isinstance(statement, cst.SimpleStatementLine) and not any(
         isinstance(part, cst.Expr) and isinstance(part.value, cst.Call) for part in statement.body
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..file import File
     from .optimizers import Key
 
-_BACKWARDS = {"backward", "manual_backward"}
+_BACKWARDS = frozenset({"backward", "manual_backward"})
 # What sends a loss that it is given; a tensor's own `backward` is given a gradient at most.
 _SENDERS = re.compile(
     r"(^|[._])(accelerator|fabric|engine|self|model\w*|strategy|scaler|amp|optimizer|manager|booster)$"
@@ -39,6 +39,10 @@ class Steps:
                 given = [arg.value for arg in args if arg.keyword is None]
                 return given[0] if given and _SENDERS.search(".".join(dotted(receiver) or ())) else receiver
         return None
+
+    def losses(self) -> Iterator[cst.BaseExpression]:
+        """All that the file sends backward."""
+        return (loss for call in self._file.calls.named(_BACKWARDS) if (loss := self.sent(call)) is not None)
 
     @staticmethod
     def stepping(call: cst.CSTNode) -> cst.BaseExpression | None:

@@ -92,6 +92,12 @@ class Values:
         """Every expression assigned to `self.<name>` in the class and its ancestors in this file."""
         return self._attributes.assigned(owner, name)
 
+    def is_dataset_class(self, cls: cst.ClassDef) -> bool:
+        """Whether a class of this file is a data set, by its bases or, where these are out of sight, by their names."""
+        bases = [base.value for line in self._file.calls.bases(cls) for base in line.bases if base.keyword is None]
+        spelled = [(self._file.name(base) or self._file.text_of(base)).partition("[")[0] for base in bases]
+        return any("Dataset" in name.rpartition(".")[2] for name in spelled)
+
     def is_module_class(self, cls: cst.ClassDef) -> bool:
         """Whether a class of this file is a `torch.nn.Module`."""
         unseen = False

@@ -181,6 +181,18 @@ def test_a_module_of_definitions_that_no_other_imports_is_left_over(
     assert levels(module, tmp_path / "a.py") == [expected]
 
 
+@pytest.mark.parametrize(("tried", "expected"), [("import fast", "info"), ("rate(loader)", "warning")])
+def test_a_module_may_run_what_it_tries(tried: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    head = HEAD.replace(".cuda()", ".cuda().eval()").replace("model.eval()\n", "")
+    again = "\ndef again(loader):\n    return rate(loader)\n"
+    module = f"{head}{RATE.replace('rate', 'train')}{again.replace('rate', 'train')}"
+    module += f"\ntry:\n    {tried.replace('rate', 'again')}\nexcept ImportError:\n    pass\n"
+    for path, content in {**{f"m{n}.py": "" for n in range(9)}, "a.py": module}.items():
+        (tmp_path / path).write_text(content)
+    assert levels(module, tmp_path / "a.py") == [expected]
+
+
 @pytest.mark.parametrize(("call", "expected"), [("# print(rate([]))", "info"), ("print(rate([]))", "warning")])
 def test_a_function_whose_calls_are_comments_is_out_of_use(call: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()

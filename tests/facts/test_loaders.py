@@ -110,6 +110,17 @@ def test_what_samples_are_made_of(text: str, decodes: str | None, in_memory: boo
     assert file.loaders.in_memory(loader) is in_memory
 
 
+def made_beside(root: Path, makes: str, trains: str) -> tuple[File, cst.Call]:
+    """The module of a project that makes a loader, and the call that does; another module trains."""
+    (root / "pyproject.toml").touch()
+    (root / "trains.py").write_text(trains)
+    path = root / "makes.py"
+    path.write_text(makes)
+    file = File(makes, str(path), project=Project().view(path))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    return file, loader
+
+
 MAKES = """
 import torch
 from torch.utils.data import DataLoader
@@ -148,12 +159,7 @@ def fit(model, data, options):
     ],
 )
 def test_handed_to_a_training(tmp_path: Path, makes: str, trains: str, found: tuple[bool, bool]) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "trains.py").write_text(trains)
-    path = tmp_path / "makes.py"
-    path.write_text(makes)
-    file = File(makes, str(path), project=Project().view(path))
-    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    file, loader = made_beside(tmp_path, makes, trains)
     assert (file.loaders.handed_out(loader), file.loaders.has_workers(loader)) == found
 
 
@@ -168,12 +174,7 @@ def test_handed_to_a_training(tmp_path: Path, makes: str, trains: str, found: tu
     ],
 )
 def test_handed_to_a_training_on_cuda(tmp_path: Path, makes: str, trains: str, found: bool) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "trains.py").write_text(trains)
-    path = tmp_path / "makes.py"
-    path.write_text(makes)
-    file = File(makes, str(path), project=Project().view(path))
-    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    file, loader = made_beside(tmp_path, makes, trains)
     assert file.loaders.handed_to_cuda(loader) is found
 
 
