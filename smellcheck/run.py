@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Below both, sharing out costs more than it saves.
 SMALL_FILES, SMALL_BYTES = 32, 200_000
+#: How often files are looked at again for what fixes of others have changed.
+ROUNDS = 10
 CACHE_NAME = ".smellcheck_cache"
 
 Progress = Callable[[int, int], None]
@@ -60,7 +62,7 @@ def run(paths: Sequence[str], options: Options) -> Report:
     problems = dict.fromkeys(found.problems)
     tasks = [(target, plan.job(target, problems)) for target in found.targets]
     targets = [target for target, job in tasks if job is not None]
-    outcomes = _do([job for _, job in tasks if job is not None], plan, options.progress)
+    outcomes = _settled([job for _, job in tasks if job is not None], plan, options.progress)
     return plan.report(targets, outcomes, problems)
 
 
@@ -269,8 +271,47 @@ def _order(finding: Finding) -> tuple[str, int, int, int, str, int]:
     return finding.path, finding.cell or 0, finding.range.line, finding.range.column, finding.rule, finding.end
 
 
+def _settled(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
+    """The outcomes of jobs; what a fix in one file makes true of another is found, and fixed, there as well."""
+    outcomes = _do(jobs, plan, progress)
+    mended = {at: outcome for at, outcome in enumerate(outcomes) if outcome.change}
+    shown: dict[str, bytes] = {}
+    rounds = 0
+    while mended and rounds < ROUNDS:
+        rounds += 1
+        for at, outcome in mended.items():
+            if not jobs[at].write and (data := _as_mended(jobs[at], outcome)) is not None:
+                shown[os.path.abspath(jobs[at].path)] = data
+        plan.project.renew(shown)
+        stale = [at for at, outcome in enumerate(outcomes) if _is_stale(jobs[at], outcome, plan.project)]
+        again = [replace(jobs[at], data=shown.get(os.path.abspath(jobs[at].path))) for at in stale]
+        found = dict(zip(stale, _do(again, plan, lambda _done, _of: None) if again else (), strict=True))
+        mended = {at: outcome for at, outcome in found.items() if outcome.change}
+        for at, outcome in found.items():
+            outcomes[at] = outcome.after(outcomes[at])
+    return outcomes
+
+
+def _is_stale(job: Job, outcome: Outcome, project: Project) -> bool:
+    """Whether other files say something else now than when a file was judged by them."""
+    path = os.path.abspath(job.path)
+    return any(project.answer(question, path) != answer for question, answer in outcome.asked)
+
+
+def _as_mended(job: Job, outcome: Outcome) -> bytes | None:
+    """What a file would hold if its fixes were written."""
+    from .source import Source, SourceError
+
+    assert outcome.change is not None
+    try:
+        return Source.read(job.path).encode(outcome.change[1])
+    except SourceError:
+        return None
+
+
 def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
     finished, cached = 0, plan.cache
+    fixing = any(job.safety for job in jobs)
 
     def done(outcome: Outcome) -> Outcome:
         nonlocal finished
@@ -278,8 +319,8 @@ def _do(jobs: Sequence[Job], plan: Plan, progress: Progress) -> list[Outcome]:
         progress(finished, len(jobs))
         if cached is not None:
             cached.put(outcome)
-        # What only the cache wants to know of each file would add up.
-        return replace(outcome, asked=(), learned={}, consulted=())
+        # What only the cache and further fixes want to know of each file would add up.
+        return replace(outcome, asked=outcome.asked if fixing else (), learned={}, consulted=())
 
     outcomes = [recall(job, cached, plan.project) if cached is not None else None for job in jobs]
     finished = len(jobs) - outcomes.count(None)

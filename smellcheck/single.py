@@ -85,6 +85,20 @@ class Outcome:
     #: The files that had a say.
     consulted: tuple[str, ...] = ()
 
+    def after(self, earlier: Outcome) -> Outcome:
+        """What became, in all, of a file that had been fixed before."""
+        if earlier.change is None:
+            return self
+        change = (earlier.change[0], self.change[1] if self.change else earlier.change[1])
+        changes = dict(earlier.changes)
+        for number, (before, now) in self.changes.items():
+            changes[number] = (changes.get(number, (before, now))[0], now)
+        fixed = {
+            rule: earlier.fixed.get(rule, 0) + self.fixed.get(rule, 0)
+            for rule in sorted(earlier.fixed.keys() | self.fixed.keys())
+        }
+        return replace(self, change=change, changes=changes, fixed=fixed)
+
 
 def analyse(job: Job, known: Sequence[Rule | Known] = (), project: Project | None = None) -> Outcome:
     """Check or fix one file; never raises. Without a `project` other modules are out of sight.
@@ -125,8 +139,9 @@ def recall(job: Job, cache: Cache, project: Project) -> Outcome | None:
         outcome = cache.get(key)
         for asked in cache.asked(key) if outcome is None else ():
             # What it was judged by: where all of it says the same, nothing else can have been found.
-            answers = [(question, project.answer(question, path)) for question in asked]
-            outcome = outcome or cache.get(job.key(data, _told_of(answers)))
+            answers = tuple((question, project.answer(question, path)) for question in asked)
+            if outcome is None and (outcome := cache.get(job.key(data, _told_of(answers)))) is not None:
+                outcome = replace(outcome, asked=answers)
         if outcome is None or any(found.fix and found.fix.safety in job.safety for found in outcome.findings):
             return None
         if not outcome.findings:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,40 @@ def test_no_leftovers(smellcheck: Cli, write: Write, work: Path) -> None:
     assert smellcheck("--fix", "-j", "2").code == 0
     assert len(list(work.iterdir())) == 40
     assert {path.read_text() for path in work.iterdir()} == {FIXED}
+
+
+LOADER = """# What is read for training.
+from torch.utils.data import DataLoader
+from torchvision.datasets import CIFAR10
+
+
+def make_loader():
+    return DataLoader(CIFAR10("data"), batch_size=64, shuffle=True, num_workers=4)
+"""
+TRAINING = """import torch
+import torchvision
+from data import make_loader
+
+model = torchvision.models.resnet18().cuda()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for images, labels in make_loader():
+    labels = labels.cuda()
+    optimizer.zero_grad()
+    torch.nn.functional.cross_entropy(model(images.cuda()), labels).backward()
+    optimizer.step()
+"""
+
+
+def test_what_a_fix_makes_possible_in_another_file_is_fixed_as_well(write: Write, work: Path) -> None:
+    write({"a_training.py": TRAINING, "data.py": LOADER, "pyproject.toml": ""})
+    rules = "unpinned-dataloader,missing-non-blocking"
+    command = [sys.executable, "-m", "smellcheck", "check", "--select", rules, "--fix", "--unsafe-fixes", "--no-cache"]
+    shown = subprocess.run([*command, "--diff"], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout.count("+    labels = labels.cuda(non_blocking=True)")) == (1, 1)
+    assert (work / "data.py").read_text() == LOADER
+    fixed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (fixed.returncode, fixed.stderr) == (0, "Found 2 smells (2 fixed, 0 remaining) in 2 files.\n")
+    assert (work / "data.py").read_text() == LOADER.replace("=4)", "=4, pin_memory=True)")
+    waiting = re.compile(r"(labels|images)\.cuda\(\)")
+    assert (work / "a_training.py").read_text() == waiting.sub(r"\1.cuda(non_blocking=True)", TRAINING)
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stderr.startswith("All checks passed!")
