@@ -37,12 +37,12 @@ sys.exit(code)
 #: Says of every file that is looked at, and not remembered.
 WATCH = """
 import os, sys
-from smellcheck import run
-analyse = run.analyse
+from smellcheck import share
+analyse = share.analyse
 def watched(job, **more):
     os.write(2, f"looked-at:{job.shown}\\n".encode())
     return analyse(job, **more)
-run.analyse = watched
+share.analyse = watched
 from smellcheck.cli import main
 sys.exit(main(sys.argv[1:]))
 """
