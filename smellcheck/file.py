@@ -13,6 +13,7 @@ from .facts.broken import Broken
 from .facts.calls import Calls
 from .facts.constants import Constants
 from .facts.context import Context
+from .facts.datasets import Datasets
 from .facts.detaching import Detaching
 from .facts.dtypes import Dtypes
 from .facts.elements import Elements
@@ -45,6 +46,7 @@ from .facts.steps import Steps
 from .facts.tree import descend
 from .facts.untouched import Untouched
 from .facts.values import Values
+from .facts.workers import Workers
 from .parsed import Parsed
 
 _BINDERS = (cst.Assign, cst.AnnAssign, cst.NamedExpr)
@@ -155,6 +157,16 @@ class File(Parsed):
     def loading(self) -> Loading:
         """What loads the weights of models."""
         return Loading(self)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """What the samples of data loaders are."""
+        return Datasets(self)
+
+    @cached_property
+    def workers(self) -> Workers:
+        """What data loaders are set to."""
+        return Workers(self)
 
     @cached_property
     def loaders(self) -> Loaders:

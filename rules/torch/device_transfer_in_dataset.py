@@ -88,7 +88,7 @@ def one_by_one(function: cst.FunctionDef, file: File) -> bool:
     owner = file.calls.class_of(function)
     sizes = []
     for call in file.calls.named(frozenset({"DataLoader"})) if owner is not None else ():
-        if file.loaders.dataset(call) is not owner:
+        if file.datasets.of(call) is not owner:
             continue
         size, sampler = file.argument(call, "batch_size", 1), file.argument(call, "batch_sampler")
         sizes.append(sampler is None and (size is None or file.text_of(size.value) in ("1", "None")))

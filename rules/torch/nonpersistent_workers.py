@@ -20,10 +20,10 @@ _CHANGES = r"\b{0}\.(\w+\s*(\[[^\]\n]*\]\s*)?(=(?!=)|\.append\()|(set|update|re|
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loaders = file.loaders
-    given = loaders.setting(call, "num_workers", 5)
-    if given is None or loaders.setting(call, "persistent_workers") is not None:
+    given = file.workers.setting(call, "num_workers", 5)
+    if given is None or file.workers.setting(call, "persistent_workers") is not None:
         return
-    if not loaders.has_workers(call) or file.context.in_test(call) or loaders.in_memory(call) or changes(call, file):
+    if not file.workers.any(call) or file.context.in_test(call) or file.datasets.in_memory(call) or changes(call, file):
         return
     readers = loaders.readers(call)
     again = any(loaders.many_epochs(call, loop) for loop in readers) or loaders.restarted(call)

@@ -15,9 +15,9 @@ from smellcheck import File, Fix, Smell, rule
     level="advice",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if file.loaders.workers(call) != 0 or file.context.in_test(call) or file.path.endswith(".ipynb"):
+    if file.workers.count(call) != 0 or file.context.in_test(call) or file.path.endswith(".ipynb"):
         return
-    reads = file.loaders.decodes(call)
+    reads = file.datasets.decodes(call)
     if reads is None or not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)):
         return
     given = file.argument(call, "num_workers", 5)

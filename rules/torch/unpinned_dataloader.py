@@ -26,12 +26,12 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.argument(call, "pin_memory", 7) is not None or file.context.in_test(call):
         return
     # Without workers, the process that waits for the batch would pin it as well.
-    if file.loaders.workers(call) == 0:
+    if file.workers.count(call) == 0:
         return
-    if file.matches(_SMALL) or file.loaders.moved_before(call):
+    if file.matches(_SMALL) or file.datasets.moved_before(call):
         return
     readers = file.loaders.readers(call)
-    apart = not readers and file.loaders.has_workers(call) and file.matches(_PICTURES)
+    apart = not readers and file.workers.any(call) and file.matches(_PICTURES)
     handed = apart and file.loaders.handed_to_cuda(call)
     if not handed and not any(file.loaders.to_cuda(loop) for loop in readers):
         return

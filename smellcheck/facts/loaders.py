@@ -1,4 +1,4 @@
-"""How a data loader is used: which loops read it, how often, where its batches go, and what its samples cost."""
+"""How a data loader is used: which loops read it, how often, and where its batches go."""
 
 from __future__ import annotations
 
@@ -18,23 +18,10 @@ if TYPE_CHECKING:
     from .loops import Loop
 
 _CUDA = re.compile(r"""["']cuda\b""")
-#: Reading and decoding of files, by the full name of what does it.
-_READS = re.compile(
-    r"^(PIL\.Image\.open|cv2\.imread|torchvision\.io\.(read|decode)_\w+|torchvision\.datasets\.folder\.\w*loader"
-    r"|imageio\.(v\d\.)?imread|(skimage|matplotlib)\.\w+\.imread|matplotlib\.image\.imread|librosa\.(core\.)?load"
-    r"|torchaudio\.load|soundfile\.read|scipy\.io\.wavfile\.read|nibabel\.load|pydicom\.dcmread|rasterio\.open"
-    r"|tifffile\.imread|decord\.VideoReader|numpy\.load|torch\.load|pandas\.read_\w+|SimpleITK\.ReadImage)$"
-)
-_FOLDERS = re.compile(
-    r"^torchvision\.datasets\.(folder\.)?(ImageFolder|DatasetFolder|Coco(Detection|Captions)|VOC(Detection|Segmentation)"
-    r"|CelebA|Food101|Flowers102|OxfordIIITPet|StanfordCars|Places365|ImageNet|INaturalist|Kinetics|HMDB51|UCF101)$"
-)
 #: What draws samples at random, and what goes on for ever so that workers live on.
 _DRAWS = re.compile(r"random|weighted|distributed|episod", re.I)
 _ENDLESS = re.compile(r"infinite|repeat|endless|cycle|forever", re.I)
 _EVALUATES = re.compile(r"test|val|eval|infer|pred", re.I)
-#: What the number of workers is called where it is set.
-_COUNTS = ("num_workers", "workers", "n_workers")
 #: Callers are followed so far.
 _DEEPEST = 3
 
@@ -117,7 +104,7 @@ class Loaders:
 
     def _iterated(self, node: cst.BaseExpression) -> set[cst.CSTNode]:
         """The loaders that an expression may be: one of a list that is written out, too."""
-        made = self._made(node.value, 0) if isinstance(node, cst.Subscript) else None
+        made = self._file.scopes.written(node.value) if isinstance(node, cst.Subscript) else None
         if isinstance(made, cst.ListComp):
             return {made.elt}
         if isinstance(made, cst.List):
@@ -152,14 +139,18 @@ class Loaders:
 
     def _shuffles(self, loader: cst.Call) -> bool:
         """Whether a loader gives its samples in another order each time it is read, and comes to an end."""
-        samplers = (self.setting(loader, "sampler", 3), self.setting(loader, "batch_sampler", 4))
+        samplers = (
+            self._file.workers.setting(loader, "sampler", 3),
+            self._file.workers.setting(loader, "batch_sampler", 4),
+        )
         for given in samplers:
-            if given is not None and _ENDLESS.search(self._file.text_of(self._made(given, 0) or given)):
+            if given is not None and _ENDLESS.search(self._file.text_of(self._file.scopes.written(given) or given)):
                 return False
-        given = self.setting(loader, "shuffle", 2)
+        given = self._file.workers.setting(loader, "shuffle", 2)
         if given is None:
             return any(
-                each is not None and _DRAWS.search(self._file.text_of(self._made(each, 0) or each)) for each in samplers
+                each is not None and _DRAWS.search(self._file.text_of(self._file.scopes.written(each) or each))
+                for each in samplers
             )
         # A name may be bound in several ways, of which one shuffles.
         made = [one.value for one in self._file.scopes.reaching(given)] if isinstance(given, cst.Name) else []
@@ -241,159 +232,3 @@ class Loaders:
             and self._from_batch(one.value, loop, depth + 1)
             for one in file.scopes.reaching(node)
         )
-
-    def workers(self, loader: cst.Call) -> int | None:
-        """How many worker processes a loader has, where that stands in the file: 0 unless it is said."""
-        if any(arg.star and self._written(arg.value) is None for arg in loader.args):
-            return None
-        given = self.setting(loader, "num_workers", 5)
-        return 0 if given is None else self._number(given, 0)
-
-    def has_workers(self, loader: cst.Call) -> bool:
-        """Whether a loader has worker processes, by a number in the file or a setting that nothing says is nought."""
-        if any(arg.star and self._written(arg.value) is None for arg in loader.args):
-            return False
-        number = self.workers(loader)
-        given = self.setting(loader, "num_workers", 5)
-        project = self._file.project
-        if number is not None or given is None or project is None:
-            return bool(number)
-        names = {*re.findall(r"\w*worker\w*", self._file.text_of(given)), *_COUNTS}
-        spelled = {each for name in sorted(names) for each in (name, name.replace("_", "-"))}
-        found = [project.noughts(each) for each in sorted(spelled)]
-        return None not in found and not any(project.own_code(path) for one in found for path in one or ())
-
-    def setting(self, loader: cst.Call, name: str, position: int | None = None) -> cst.BaseExpression | None:
-        """What a loader is given by a name, there or in settings that stand in the same function."""
-        given = self._file.argument(loader, name, position)
-        named = (arg for arg in loader.args if arg.keyword is not None and arg.keyword.value == name)
-        if given is not None or (given := next(named, None)) is not None:
-            return given.value
-        held = [self._written(arg.value) or {} for arg in loader.args if arg.star == "**"]
-        return next((one[name] for one in held if name in one), None)
-
-    def _written(self, settings: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
-        """The settings that a name stands for, where all of them stand in one dictionary that nobody changes."""
-        file = self._file
-        if isinstance(settings, cst.Name):
-            home = file.context.function(settings) or file.module
-            for use in file.tree.named(settings.value, home):
-                above = file.parent(use)
-                if isinstance(above, cst.Attribute | cst.Subscript) and above.value is use:
-                    return None
-        match self._made(settings, 0):
-            case cst.Dict(elements=elements):
-                held = {
-                    str(one.key.evaluated_value): one.value
-                    for one in elements
-                    if isinstance(one, cst.DictElement) and isinstance(one.key, cst.SimpleString)
-                }
-                return held if len(held) == len(elements) else None
-            case cst.Call(func=cst.Name("dict"), args=args):
-                held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
-                return held if len(held) == len(args) else None
-        return None
-
-    def _number(self, node: cst.CSTNode, depth: int) -> int | None:
-        match node:
-            case cst.Integer():
-                return int(node.evaluated_value)
-            case cst.Name():
-                made = self._made(node, depth)
-                return None if made is None or isinstance(made, cst.Name) else self._number(made, depth + 1)
-            case cst.Attribute(attr=cst.Name(value=option)):
-                return self._default(option)
-        return None
-
-    def _default(self, option: str) -> int | None:
-        """What an option of the command line, or of settings in the file, is unless the user says otherwise."""
-        for call in self._file.calls.named(frozenset({"add_argument"})):
-            names = [str(arg.value.evaluated_value) for arg in call.args if isinstance(arg.value, cst.SimpleString)]
-            default = self._file.argument(call, "default")
-            if any(name.lstrip("-").replace("-", "_") == option for name in names) and default is not None:
-                return int(default.value.evaluated_value) if isinstance(default.value, cst.Integer) else None
-        for element in self._file.all(cst.DictElement):
-            match element:
-                case cst.DictElement(key=cst.SimpleString() as key, value=cst.Integer() as number):
-                    if key.evaluated_value == option:
-                        return int(number.evaluated_value)
-        return None
-
-    def dataset(self, loader: cst.Call) -> cst.ClassDef | None:
-        """The class in the file that a loader's samples surely come from."""
-        given = self._file.argument(loader, "dataset", 0)
-        made = self._made(given.value, 0) if given is not None else None
-        return self._file.calls.local_class(made.func) if isinstance(made, cst.Call) else None
-
-    def decodes(self, loader: cst.Call) -> str | None:
-        """What a sample of the loader's dataset surely is read from files with, in words."""
-        given = self._file.argument(loader, "dataset", 0)
-        return self._decodes(given.value, 0) if given is not None else None
-
-    def _decodes(self, dataset: cst.BaseExpression, depth: int) -> str | None:
-        value = self._file.values.of(dataset)
-        if value is not None and value.made is not None and _FOLDERS.match(value.name):
-            return value.name.rpartition(".")[2]
-        made = self._made(dataset, depth)
-        if not isinstance(made, cst.Call):
-            return None
-        name = self._file.name(made.func) or ""
-        if _FOLDERS.match(name):
-            return name.rpartition(".")[2]
-        if name in ("torch.utils.data.Subset", "torch.utils.data.dataset.Subset") and made.args:
-            return self._decodes(made.args[0].value, depth + 1)
-        owner = self._file.calls.local_class(made.func)
-        return self.reads(owner) if owner is not None else None
-
-    def reads(self, dataset: cst.ClassDef) -> str | None:
-        """The call with which `__getitem__` of a dataset, or a method that it calls, reads a file in each turn."""
-        method = self._file.calls.method(dataset, "__getitem__")
-        todo = [method] if method is not None else []
-        seen: set[cst.FunctionDef] = set()
-        while todo:
-            function = todo.pop()
-            if function in seen or len(seen) > _DEEPEST:
-                continue
-            seen.add(function)
-            for call in self._file.calls.own_calls(function):
-                if self._file.moves.destination(call) not in (None, '"cpu"'):
-                    return None
-                if _READS.match(self._file.name(call.func) or "") and not self._now_and_then(call):
-                    return self._file.text_of(call.func)
-                callee = self._file.calls.callee(call)
-                if callee is not None:
-                    todo.append(callee)
-        return None
-
-    def in_memory(self, loader: cst.Call) -> bool:
-        """Whether a loader's samples surely are slices of tensors in memory."""
-        return self._tensors(loader) is not None
-
-    def moved_before(self, loader: cst.Call) -> bool:
-        """Whether the tensors that a loader slices are moved to another device as a whole."""
-        made = self._tensors(loader)
-        return made is not None and any(
-            self._file.moves.destination(node) not in (None, '"cpu"')
-            for arg in made.args
-            for node in descend(self._made(arg.value, 0) or arg.value)
-        )
-
-    def _tensors(self, loader: cst.Call) -> cst.Call | None:
-        given = self._file.argument(loader, "dataset", 0)
-        made = self._made(given.value, 0) if given is not None else None
-        if isinstance(made, cst.Call) and (self._file.name(made.func) or "").endswith(".TensorDataset"):
-            return made
-        return None
-
-    def _made(self, node: cst.CSTNode, depth: int) -> cst.CSTNode | None:
-        """The expression that a name stands for, where only one assignment reaches it."""
-        if not isinstance(node, cst.Name) or depth > _DEEPEST:
-            return node
-        reaching = self._file.scopes.reaching(node)
-        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].value is None or reaching[0].path:
-            return None
-        return self._made(reaching[0].value, depth + 1)
-
-    def _now_and_then(self, call: cst.Call) -> bool:
-        """Whether a condition decides about a read: what is kept in memory is read once."""
-        return any(isinstance(above, cst.If | cst.ExceptHandler) for _, above in self._file.context.ancestors(call))

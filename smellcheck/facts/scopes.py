@@ -45,6 +45,8 @@ _NAMELESS = (*COMPREHENSIONS, cst.Lambda)
 SCOPES = (cst.Module, cst.FunctionDef, cst.Lambda, cst.ClassDef, *COMPREHENSIONS)
 #: Scopes of whose parts some are evaluated around them, and those of which all belong to them.
 _FUNCTIONS: frozenset[type[cst.CSTNode]] = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
+#: Names are followed so far.
+_DEEPEST = 3
 _OPEN: frozenset[type[cst.CSTNode]] = frozenset({cst.Module, *COMPREHENSIONS})
 
 
@@ -179,6 +181,15 @@ class Scopes:
             return everything
         found = self.flow(scope).at(name)
         return everything if found is None else found
+
+    def written(self, node: cst.CSTNode, depth: int = 0) -> cst.CSTNode | None:
+        """The expression that a name stands for, where only one assignment reaches it; what is no name is itself."""
+        if not isinstance(node, cst.Name) or depth > _DEEPEST:
+            return node
+        reaching = self.reaching(node)
+        if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].value is None or reaching[0].path:
+            return None
+        return self.written(reaching[0].value, depth + 1)
 
     def seen(self, name: cst.Name) -> tuple[Definition, ...]:
         """As `reaching`, whatever the order in which a notebook's cells are run.

@@ -45,7 +45,7 @@ def made(text: str) -> tuple[File, cst.Call]:
 )
 def test_workers(text: str, workers: int | None) -> None:
     file, loader = made(text)
-    assert file.loaders.workers(loader) == workers
+    assert file.workers.count(loader) == workers
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_each_loader_that_a_parameter_may_be(body: str, many: dict[str, bool]) -
 )
 def test_what_samples_are_made_of(text: str, decodes: str | None, in_memory: bool) -> None:
     file, loader = made(text)
-    assert file.loaders.decodes(loader) == decodes
-    assert file.loaders.in_memory(loader) is in_memory
+    assert file.datasets.decodes(loader) == decodes
+    assert file.datasets.in_memory(loader) is in_memory
 
 
 def made_beside(root: Path, makes: str, trains: str) -> tuple[File, cst.Call]:
@@ -160,7 +160,7 @@ def fit(model, data, options):
 )
 def test_handed_to_a_training(tmp_path: Path, makes: str, trains: str, found: tuple[bool, bool]) -> None:
     file, loader = made_beside(tmp_path, makes, trains)
-    assert (file.loaders.handed_out(loader), file.loaders.has_workers(loader)) == found
+    assert (file.loaders.handed_out(loader), file.workers.any(loader)) == found
 
 
 @pytest.mark.parametrize(
