@@ -7,8 +7,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .facts.attention import Attention, AttentionStep
+    from .facts.attention import Attention
     from .facts.loops import Loop
+    from .facts.scores import AttentionStep
     from .file import File
     from .rule import Rule, rule
     from .smell import Edit, Fix, Safety, Smell
@@ -20,7 +21,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Attention": "facts.attention",
-    "AttentionStep": "facts.attention",
+    "AttentionStep": "facts.scores",
     "File": "file",
     "Loop": "facts.loops",
     "Rule": "rule",

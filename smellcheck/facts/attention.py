@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
-from .dropouts import Dropouts
 from .fused import Fused, layout_of
+from .scores import AttentionStep, Scores, Trail
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from .scopes import Definition
 
 _PRODUCTS = frozenset({"torch.matmul", "torch.bmm", "torch.einsum"})
-_SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"})
-_CASTS = frozenset({"to", "type_as", "type", "float", "half", "bfloat16"})
-_SHAPED = frozenset({"view", "reshape", "unsqueeze", "squeeze", "contiguous"})
 _IN_PLACE: dict[type[cst.BaseAugOp], Literal["times", "over", "add"]] = {
     cst.MultiplyAssign: "times", cst.DivideAssign: "over", cst.AddAssign: "add",
 }  # fmt: skip
@@ -29,19 +26,6 @@ _DEEPEST = 20
 _NEAR = 8
 #: Through how many forks, one behind the other, all ways are followed: each doubles them.
 _FORKS = 3
-
-
-@dataclass(frozen=True)
-class AttentionStep:
-    """What is done to the scores on their way: scaled, filled or added to by a mask, cast, dropped out."""
-
-    kind: Literal["times", "over", "fill", "keep", "add", "cast", "softmax", "dropout"]
-    node: cst.CSTNode
-    operand: cst.BaseExpression | None = None
-    #: What is put where `operand` is true, or, to keep what is there, where it is false.
-    filled: cst.BaseExpression | None = None
-    #: What has to hold for the step to be taken, if anything.
-    test: cst.BaseExpression | None = None
 
 
 @dataclass
@@ -66,36 +50,12 @@ class Attention:
     optional: bool = False
 
 
-@dataclass
-class _Trail:
-    """What a walk back from the result has passed, last first."""
-
-    steps: list[AttentionStep] = field(default_factory=list)
-    definitions: list[Definition] = field(default_factory=list)
-    inner: set[cst.CSTNode] = field(default_factory=set)
-    test: cst.BaseExpression | None = None
-    softened: bool = False
-    #: Whether it went through two branches, or through other shapes.
-    winding: bool = False
-    #: Whether the weights are read the other way round, as both a transposition and the order of the product say.
-    turned: bool = False
-    exchanged: bool = False
-    #: Whether the softmax runs along the third dimension, which is the last one of three.
-    third: bool = False
-    #: The calls of the file's own functions that it is in, outermost first.
-    calls: list[tuple[cst.Call, cst.FunctionDef]] = field(default_factory=list)
-    forks: int = 0
-    depth: int = 0
-    #: Whether the weights are multiplied by a mask that need not be given.
-    spared: bool = False
-
-
 class Attentions:
     """The attentions of one file."""
 
     def __init__(self, file: File) -> None:
         self._file = file
-        self._dropouts, self._fused, self._weights = Dropouts(file), Fused(file), Weights(file)
+        self._fused, self._weights, self._scores = Fused(file), Weights(file), Scores(file)
 
     def of(self, result: cst.BaseExpression) -> Attention | None:
         """The attention whose second product an expression is, when nobody reads its weights."""
@@ -103,11 +63,11 @@ class Attentions:
         if second is None:
             return None
         weights, value, equation = second
-        trail = _Trail()
+        trail = Trail()
         product = self._back(weights, trail, 0)
         if product is None and equation is None:
             # The whole may be written transposed: the value first, and then the weights.
-            trail, weights, value = _Trail(turned=True, winding=True), value, weights
+            trail, weights, value = Trail(turned=True, winding=True), value, weights
             product = self._back(weights, trail, 0)
         first = self.operands(product) if product is not None and trail.softened else None
         if product is None or first is None or (first[2] is None) != (equation is None):
@@ -150,7 +110,7 @@ class Attentions:
 
     # -- the walk back -------------------------------------------------------------------------
 
-    def _back(self, node: cst.BaseExpression, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+    def _back(self, node: cst.BaseExpression, trail: Trail, depth: int) -> cst.BaseExpression | None:
         """The first product, found back through all that is done to the scores; `None` when anything else is."""
         if depth > _DEEPEST:
             return None
@@ -162,7 +122,7 @@ class Attentions:
         returned = self._returned(node, trail) if isinstance(node, cst.Call) else None
         if returned is not None:
             return self._back(returned, trail, depth + 1)
-        taken = self._call(node, trail) if isinstance(node, cst.Call) else self._arithmetic(node, trail)
+        taken = self._scores.step(node, trail, self._leads)
         if taken is None:
             return None
         inner, step = taken
@@ -170,7 +130,7 @@ class Attentions:
         trail.softened |= step.kind == "softmax"
         return self._back(inner, trail, depth + 1)
 
-    def _returned(self, call: cst.Call, trail: _Trail) -> cst.BaseExpression | None:
+    def _returned(self, call: cst.Call, trail: Trail) -> cst.BaseExpression | None:
         """What a function of the file gives, which is gone into: a softmax with its dropout, a mask with its scale."""
         function = self._file.calls.callee(call)
         if function is None or function.asynchronous is not None:
@@ -184,7 +144,7 @@ class Attentions:
         trail.winding = True
         return handed[0].value
 
-    def _given(self, name: cst.Name, given: Definition, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+    def _given(self, name: cst.Name, given: Definition, trail: Trail, depth: int) -> cst.BaseExpression | None:
         """Back out of a function, to what its call gives for a parameter."""
         if not trail.calls or given.scope.node is not trail.calls[-1][1]:
             return None
@@ -196,7 +156,7 @@ class Attentions:
         self._in_place(name, given, trail)
         return self._back(argument, trail, depth + 1)
 
-    def _named(self, name: cst.Name, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+    def _named(self, name: cst.Name, trail: Trail, depth: int) -> cst.BaseExpression | None:
         reaching = self._file.scopes.reaching(name)
         if not reaching or any(one.kind not in ("assign", "augment", "parameter") or one.path for one in reaching):
             return None
@@ -223,7 +183,7 @@ class Attentions:
         if len(reaching) == 1:
             return self._back(value, trail, depth + 1)
         # One step is taken under the condition, and what it is taken from is what stands without it.
-        taken = self._call(value, trail) if isinstance(value, cst.Call) else self._arithmetic(value, trail)
+        taken = self._scores.step(value, trail, self._leads)
         if taken is None or not isinstance(taken[0], cst.Name) or taken[1].kind in ("softmax", "cast"):
             return None
         trail.steps.append(taken[1])
@@ -254,7 +214,7 @@ class Attentions:
                 return None
         return weights if isinstance(factor, cst.Name) and factor.value == mask.value else None
 
-    def _all(self, reaching: Sequence[Definition], trail: _Trail, depth: int) -> cst.BaseExpression | None:
+    def _all(self, reaching: Sequence[Definition], trail: Trail, depth: int) -> cst.BaseExpression | None:
         """The one product that all definitions lead back to, whichever branch is taken."""
         if trail.forks >= _FORKS:
             return None
@@ -278,7 +238,7 @@ class Attentions:
         trail.winding = True
         return products[0]
 
-    def _augmented(self, node: cst.AugAssign, trail: _Trail, depth: int) -> cst.BaseExpression | None:
+    def _augmented(self, node: cst.AugAssign, trail: Trail, depth: int) -> cst.BaseExpression | None:
         kind = _IN_PLACE.get(type(node.operator))
         if kind is None:
             return None
@@ -300,7 +260,7 @@ class Attentions:
             return None
         return above.test
 
-    def _in_place(self, name: cst.Name, bound: Definition, trail: _Trail) -> None:
+    def _in_place(self, name: cst.Name, bound: Definition, trail: Trail) -> None:
         """Masks that are written into the scores between where they are bound and where they are read."""
         order = self._file.tree.order
         found = []
@@ -324,75 +284,8 @@ class Attentions:
         above = self._file.parent(block) if block is not None else None
         return above.test if isinstance(above, cst.If) and not self._file.context.within(bound.node, above) else None
 
-    def _call(self, call: cst.Call, trail: _Trail) -> tuple[cst.BaseExpression, AttentionStep] | None:
-        name, given = self._file.name(call.func), [arg.value for arg in call.args]
-        if any(arg.star for arg in call.args):
-            return None
-        if given and not trail.softened:
-            if (dropped := self._dropouts.of(call)) is not None:
-                # How much is dropped by what is given, only the caller knows.
-                trail.winding |= dropped == "given"
-                return given[0], AttentionStep("dropout", call, test=trail.test)
-            if name in _SOFTMAX:
-                return (given[0], AttentionStep("softmax", call)) if self._last(call, 1, trail) else None
-            layer = self._file.values.of(call.func) if name is None else None
-            if layer is not None and layer.name == "torch.nn.Softmax":
-                return (given[0], AttentionStep("softmax", call)) if self._last(layer.made, 0, trail) else None
-        match call.func:
-            case cst.Attribute(value=inner, attr=cst.Name(method)) if name is None:
-                return self._method(call, method, inner, trail)
-        if name == "torch.where" and trail.softened and len(given) == 3:
-            return given[1], AttentionStep("keep", call, given[0], given[2], trail.test)
-        return None
-
-    def _method(
-        self, call: cst.Call, method: str, inner: cst.BaseExpression, trail: _Trail
-    ) -> tuple[cst.BaseExpression, AttentionStep] | None:
-        given = [arg.value for arg in call.args]
-        if method in _CASTS:
-            return inner, AttentionStep("cast", call)
-        if method in _SHAPED:
-            trail.winding = True
-            return inner, AttentionStep("cast", call)
-        if method in ("permute", "transpose") and trail.turned and not trail.softened:
-            trail.exchanged = True
-            return inner, AttentionStep("cast", call)
-        if method == "softmax" and not trail.softened and self._last(call, 0, trail):
-            return inner, AttentionStep("softmax", call)
-        if not trail.softened:
-            return None
-        if method in ("masked_fill", "masked_fill_") and len(given) == 2:
-            return inner, AttentionStep("fill", call, given[0], given[1], trail.test)
-        if method in ("mul", "mul_", "div", "div_") and len(given) == 1:
-            return inner, AttentionStep("times" if method[:3] == "mul" else "over", call, given[0], test=trail.test)
-        return None
-
-    def _last(self, made: cst.CSTNode | None, position: int, trail: _Trail) -> bool:
-        """Whether a call is told to work along the last dimension."""
-        given = self._file.argument(made, "dim", position) if isinstance(made, cst.Call) else None
-        told = self._file.text_of(given.value) if given is not None else ""
-        trail.third |= told == "2"
-        return told in ("-1", "3", "2")
-
-    def _arithmetic(self, node: cst.BaseExpression, trail: _Trail) -> tuple[cst.BaseExpression, AttentionStep] | None:
-        if not trail.softened or not isinstance(node, cst.BinaryOperation):
-            return None
-        left, right = node.left, node.right
-        match node.operator:
-            case cst.Divide():
-                return left, AttentionStep("over", node, right, test=trail.test)
-            case cst.Multiply() if self._leads(left, trail):
-                return left, AttentionStep("times", node, right, test=trail.test)
-            case cst.Multiply():
-                return right, AttentionStep("times", node, left, test=trail.test)
-            case cst.Add() if self._leads(left, trail):
-                return left, AttentionStep("add", node, right, test=trail.test)
-            case cst.Add():
-                return right, AttentionStep("add", node, left, test=trail.test)
-        return None
-
-    def _leads(self, node: cst.BaseExpression, trail: _Trail) -> bool:
+    def _leads(self, node: cst.BaseExpression, trail: Trail) -> bool:
         """Whether the scores come from this side: it is a product, or leads back to one."""
-        ahead = _Trail(softened=True, calls=[*trail.calls], forks=trail.forks)
+        ahead = Trail(softened=True, calls=[*trail.calls], forks=trail.forks)
         # What is looked for from here is never further than where it was looked for from: loops come to an end.
         return self._back(node, ahead, max(_DEEPEST - _NEAR, trail.depth + 1)) is not None

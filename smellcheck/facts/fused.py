@@ -9,7 +9,8 @@ import libcst as cst
 
 if TYPE_CHECKING:
     from ..file import File
-    from .attention import Attention, AttentionStep
+    from .attention import Attention
+    from .scores import AttentionStep
 
 _KERNEL = "torch.nn.functional.scaled_dot_product_attention"
 _SQUARE_ROOTS = {"math.sqrt", "numpy.sqrt"}
