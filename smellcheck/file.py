@@ -43,6 +43,7 @@ from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.siblings import Siblings
 from .facts.steps import Steps
+from .facts.trainable import Trainable
 from .facts.tree import descend
 from .facts.untouched import Untouched
 from .facts.values import Values
@@ -157,6 +158,11 @@ class File(Parsed):
     def loading(self) -> Loading:
         """What loads the weights of models."""
         return Loading(self)
+
+    @cached_property
+    def trainable(self) -> Trainable:
+        """What networks do about gradients by themselves."""
+        return Trainable(self)
 
     @cached_property
     def datasets(self) -> Datasets:

@@ -42,7 +42,7 @@ def passes(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[cst.Call]
             yield call
         elif file.detaching.is_part(call) and isinstance(call.func, cst.Attribute):
             owner = call.func.value
-            if not file.inference.frozen(owner) and not file.inference.asks_for_gradients(owner):
+            if not file.trainable.frozen(owner) and not file.trainable.asks_for_gradients(owner):
                 yield call
 
 
@@ -76,8 +76,8 @@ def records(call: cst.Call, file: File) -> bool:
     model = file.inference.model(call)
     return (
         file.grad.likely(call) == "on"
-        and not file.inference.frozen(model)
-        and not file.inference.asks_for_gradients(model)
+        and not file.trainable.frozen(model)
+        and not file.trainable.asks_for_gradients(model)
         and not file.context.in_test(call)
         and not file.grad.off_elsewhere(call)
     )

@@ -225,7 +225,7 @@ def maker_of(value: cst.CSTNode | None, owned: frozenset[object], file: File) ->
 
 def toggled(maker: cst.Call, file: File) -> bool:
     """Whether the generator may be frozen for the step: then nothing runs through it."""
-    if file.inference.frozen(maker.func):
+    if file.trainable.frozen(maker.func):
         return True
     for call in file.calls.own_nodes(file.steps.home(maker)):
         if isinstance(call, cst.Call) and any(word in file.text_of(call.func).lower() for word in _FREEZES):

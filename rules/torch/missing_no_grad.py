@@ -46,17 +46,17 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         model = file.inference.model(call)
         if any(file.context.within(call, other) for other in reported) or file.context.in_test(call):
             continue
-        if file.inference.frozen(model) or file.grad.mode(call) != "on" or is_loss(model, file):
+        if file.trainable.frozen(model) or file.grad.mode(call) != "on" or is_loss(model, file):
             continue
         stretch = file.inference.stretch(call, function)
         # Two branches of one loop have one cause.
         place = (file.text_of(model), next((loop.node for loop in file.context.loops(call)), None))
         if not stretch or (function is not None and place in told):
             continue
-        if file.inference.weightless(model) or looks_up(model, file) or file.inference.asks_for_gradients(model):
+        if file.trainable.weightless(model) or looks_up(model, file) or file.trainable.asks_for_gradients(model):
             continue
         # What drops a guard is told of there.
-        if file.inference.holds_inside(model) or file.grad.dropped(call):
+        if file.trainable.holds_inside(model) or file.grad.dropped(call):
             continue
         if file.grad.off_elsewhere(call):
             continue
@@ -68,7 +68,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
         trifling = rare or slight(file) or stays_on_host(model, file) or attacks(function, file)
-        trifling = trifling or file.inference.may_ask_for_gradients(model) or file.detaching.is_handed_network(call)
+        trifling = trifling or file.trainable.may_ask_for_gradients(model) or file.detaching.is_handed_network(call)
         yield Smell(call, message, offered, level="info" if trifling else None)
         if whole:
             return

@@ -68,7 +68,7 @@ def volatile(call: cst.Call, file: File) -> Iterator[Smell]:
     if forward is None or file.grad.mode(forward) != "on" or file.grad.off_elsewhere(forward):
         return
     model = file.inference.model(forward)
-    if file.inference.frozen(model) or file.inference.only_runs(forward):
+    if file.trainable.frozen(model) or file.inference.only_runs(forward):
         return
     # What `missing-no-grad` tells of.
     if file.inference.is_pass(forward) and file.inference.stretch(forward, file.context.function(forward)):

@@ -253,7 +253,7 @@ def bound_to(call: cst.Call, file: File) -> set[str]:
 
 def records(forward: cst.Call, model: cst.BaseExpression, file: File) -> bool:
     """Whether a graph through the module's parameters is surely recorded, as far as the project shows."""
-    if file.grad.mode(forward) != "on" or file.inference.frozen(model) or file.grad.off_elsewhere(forward):
+    if file.grad.mode(forward) != "on" or file.trainable.frozen(model) or file.grad.off_elsewhere(forward):
         return False
     value = file.values.of(model)
     if value is not None and value.cls is not None and _GUARDS.search(file.text_of(value.cls)):

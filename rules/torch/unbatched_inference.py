@@ -43,7 +43,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     evaluates = is_part(model, file)
     if evaluates and not file.evaluating.surely(file.context.statement(call), model):
         return
-    if file.inference.weightless(model):
+    if file.trainable.weightless(model):
         return
     loop = loops[0]
     if loop.over is not None and file.samples.is_few(loop.over):
