@@ -26,11 +26,13 @@ from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
 from .facts.hot import Hot
+from .facts.imports import Imports
 from .facts.inference import Inference
 from .facts.items import Items
 from .facts.journeys import Journeys
 from .facts.loaders import Loaders
 from .facts.loading import Loading
+from .facts.mentions import Mentions
 from .facts.moves import Moves
 from .facts.names import Names
 from .facts.optimizers import Optimizers
@@ -163,6 +165,16 @@ class File(Parsed):
     def trainable(self) -> Trainable:
         """What networks do about gradients by themselves."""
         return Trainable(self)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """What other modules of the project import."""
+        return Imports(self)
+
+    @cached_property
+    def named(self) -> Mentions:
+        """What anything in the project names."""
+        return Mentions(self)
 
     @cached_property
     def datasets(self) -> Datasets:

@@ -78,7 +78,7 @@ def begins(call: cst.Call, file: File) -> bool:
     owner = file.calls.enclosing_class(call)
     if owner is None:
         return _TRAINS.search(file.path) is not None
-    if not file.values.is_module_class(owner) or not file.reach.taken(owner.name.value):
+    if not file.values.is_module_class(owner) or not file.imports.taken(owner.name.value):
         return False
     match file.context.statement(call):
         case cst.SimpleStatementLine(

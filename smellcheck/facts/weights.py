@@ -161,7 +161,7 @@ class Weights:
             return [CallSite(file, call) for call in calls] if sure else None
         if owner is None and (file.calls.escapes(function) or len(calls) != len(file.calls.callers(function))):
             return None
-        if owner is None and not file.reach.taken(function.name.value):
+        if owner is None and not file.imports.taken(function.name.value):
             return [CallSite(file, call) for call in calls]
         return file.elsewhere.calls(function)
 
