@@ -44,6 +44,7 @@ from .facts.readbacks import Readbacks
 from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.siblings import Siblings
+from .facts.sizes import Sizes
 from .facts.steps import Steps
 from .facts.trainable import Trainable
 from .facts.tree import descend
@@ -175,6 +176,11 @@ class File(Parsed):
     def named(self) -> Mentions:
         """What anything in the project names."""
         return Mentions(self)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """What new tensors take their sizes from."""
+        return Sizes(self)
 
     @cached_property
     def datasets(self) -> Datasets:

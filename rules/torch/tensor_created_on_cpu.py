@@ -16,8 +16,6 @@ _INDICES = ("torch.arange", "torch.randint", "torch.randperm")
 # What writes all of a tensor anew: with a number that stands there, or with others for each device.
 _FILLS = {"fill_", "zero_"}
 _DRAWS = {"normal_", "uniform_"}
-# Such methods of a layer run once, whatever they are given.
-_ONCE = re.compile(r"init|build|make|load|set_|reset|fuse|export|convert|prune|merge")
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REPEATS = {"numpy.repeat", "numpy.tile"}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
@@ -27,7 +25,6 @@ _FIRST = re.compile(
     r"len\((self\.)?state\) *== *0|not (in )?(self\.)?state\b|\bdones?\b|terminal|self\.\w+ is None|not hasattr\("
     r"|isnan|isinf|isfinite|\.(sum|numel)\(\) *== *0"
 )
-_OF_SIZES = {"numpy.prod", "numpy.array", "numpy.asarray", "math.prod"}
 #: Assignments are followed so far.
 _DEEPEST = 3
 _CASTS = {"float", "double", "half", "bfloat16", "long", "int", "short", "byte", "bool"}
@@ -35,10 +32,6 @@ _DTYPE = re.compile(r"\.dtype$|^torch\.(u?int|b?float)\d+$|^torch\.(long|float|h
 _LIST = "a list of known numbers"
 # Either says where the tensor is made, or what shall happen to it there.
 _DECIDED = {"device", "out", "generator", "pin_memory", "layout"}
-# What else has a device, and is given to what runs once.
-_NO_TENSOR = re.compile(
-    r"self|cls|.*(arg|opt|option|conf|config|cfg|param|hparam|setting|context|ctx|model|net|module)s?$", re.I
-)
 
 
 @rule(
@@ -61,7 +54,7 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if device.strip("\"'").startswith("cpu") or file.context.in_test(made) or rare(made, file):
         return
-    if not file.hot.runs_each_step(made) and not follows_input(moved, file) and not sized_by_input(made, file):
+    if not file.hot.runs_each_step(made) and not file.sizes.follow_device(moved) and not file.sizes.follow(made):
         return
     if moved.args and on_the_host(moved.args[0].value, file):
         return
@@ -274,95 +267,6 @@ def on_the_host(device: cst.BaseExpression, file: File, depth: int = 0) -> bool:
         if one.kind != "for" and not (isinstance(value, cst.Name) and on_the_host(value, file, depth + 1)):
             return False
     return bool(reaching)
-
-
-def follows_input(moved: cst.Call, file: File) -> bool:
-    """Whether the device is that of a tensor which a function is given: who gives tensors calls again."""
-    function = file.context.function(moved)
-    if function is None or function.name.value == "__init__":
-        return False
-    target = moved.args[0].value if moved.args else None
-    if isinstance(target, cst.Name):
-        reaching = file.scopes.reaching(target)
-        target = reaching[0].value if len(reaching) == 1 and reaching[0].kind == "assign" else None
-    match target:
-        case cst.Attribute(value=cst.Name() as tensor, attr=cst.Name("device")):
-            return not _NO_TENSOR.match(tensor.value) and [one.kind for one in file.scopes.reaching(tensor)] == [
-                "parameter"
-            ]
-    return False
-
-
-def sized_by_input(made: cst.Call, file: File) -> bool:
-    """Whether the sizes are those of a tensor which a function is given: who gives tensors calls again."""
-    function = file.context.function(made)
-    owner = file.calls.class_of(function) if function is not None else None
-    if function is None or (owner is not None and _ONCE.search(function.name.value)):
-        return False
-    layer = owner is None or file.values.is_module_class(owner)
-    for arg in made.args:
-        found = [file.scopes.reaching(name) for name in file.names_in(arg.value)]
-        values = [one[0].value for one in found if len(one) == 1 and one[0].kind == "assign"]
-        given = [tensor for tensor in map(sized_tensor, values) if tensor is not None]
-        if layer and any(is_given(tensor, file) for tensor in given):
-            return True
-        if any(file.entries.of_batch(tensor) for tensor in (*given, sized_tensor(arg.value))):
-            return True
-        spelled = [sized_tensor(bare(part, file)) for part in parts(arg.value)]
-        if owner is None and not _ONCE.search(function.name.value) and any(only_given(one, file) for one in spelled):
-            return True
-    return False
-
-
-def parts(size: cst.BaseExpression) -> list[cst.BaseExpression]:
-    """The sizes of a tuple or list, or the one that stands there."""
-    return [one.value for one in size.elements] if isinstance(size, cst.Tuple | cst.List) else [size]
-
-
-def bare(size: cst.BaseExpression, file: File) -> cst.BaseExpression:
-    """A size without the functions that make one number of it: `int(x)`, `np.prod(np.array(x))`."""
-    while isinstance(size, cst.Call) and len(size.args) == 1 and not size.args[0].star:
-        if file.text_of(size.func) != "int" and file.name(size.func) not in _OF_SIZES:
-            break
-        size = size.args[0].value
-    return size
-
-
-def sized_tensor(size: cst.CSTNode | None) -> cst.BaseExpression | None:
-    """The tensor of which an expression is a size, or all sizes."""
-    match size:
-        case cst.Subscript(value=cst.Attribute() | cst.Call() as whole):
-            return sized_tensor(whole)
-        case cst.Attribute(value=tensor, attr=cst.Name("shape")):
-            return without_data(tensor)
-        case cst.Call(func=cst.Attribute(value=tensor, attr=cst.Name("size"))):
-            return without_data(tensor)
-    return None
-
-
-def without_data(tensor: cst.BaseExpression) -> cst.BaseExpression:
-    """A tensor for `tensor.data`, which has its sizes."""
-    match tensor:
-        case cst.Attribute(value=inner, attr=cst.Name("data")):
-            return inner
-    return tensor
-
-
-def is_given(tensor: cst.BaseExpression | None, file: File) -> bool:
-    """Whether a function surely is given a tensor."""
-    if not isinstance(tensor, cst.Name) or _NO_TENSOR.match(tensor.value):
-        return False
-    reaching = file.scopes.reaching(tensor)
-    # What is divided in its place is still what was given.
-    if any(one.kind == "augment" for one in reaching):
-        reaching = file.scopes.definitions(tensor)
-    return "parameter" in {one.kind for one in reaching}
-
-
-def only_given(tensor: cst.BaseExpression | None, file: File) -> bool:
-    """Whether a tensor is one that a function is given on every way to it."""
-    kinds = {one.kind for one in file.scopes.reaching(tensor)} if isinstance(tensor, cst.Name) else set()
-    return kinds == {"parameter"} and is_given(tensor, file)
 
 
 def counts(made: cst.Call) -> bool:
