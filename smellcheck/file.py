@@ -35,6 +35,7 @@ from .facts.loading import Loading
 from .facts.mentions import Mentions
 from .facts.moves import Moves
 from .facts.names import Names
+from .facts.networks import Networks
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
 from .facts.picks import Picks
@@ -181,6 +182,11 @@ class File(Parsed):
     def sizes(self) -> Sizes:
         """What new tensors take their sizes from."""
         return Sizes(self)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Which networks names stand for."""
+        return Networks(self)
 
     @cached_property
     def datasets(self) -> Datasets:

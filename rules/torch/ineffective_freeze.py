@@ -35,6 +35,7 @@ def check(node: cst.Assign | cst.Comparison, file: File) -> Iterator[Smell]:
             node,
             f"this sets a plain attribute of the module `{text}`: the gradients of its parameters are still computed",
             Fix.unsafe(f"Freeze the parameters of `{text}`", file.replace(node, f"{text}.requires_grad_(False)")),
+            level="info" if one_layer(owner, file) else None,
         )
 
 
@@ -51,6 +52,13 @@ def frozen(node: cst.Assign | cst.Comparison) -> cst.Attribute | None:
         case _:
             return None
     return target if _MISSPELT.match(target.attr.value) else None
+
+
+def one_layer(owner: cst.BaseExpression, file: File) -> bool:
+    """Whether a class freezes itself and is a layer of torch: a shift of colours, a fixed filter."""
+    around = file.calls.enclosing_class(owner) if file.text_of(owner) == "self" else None
+    bases = [file.name(base.value) or "" for base in around.bases] if around is not None else []
+    return any(base.startswith("torch.nn.") and base != "torch.nn.Module" for base in bases)
 
 
 def of_parameter(owner: cst.BaseExpression, file: File) -> bool:

@@ -68,7 +68,7 @@ def check(body: cst.FunctionDef | cst.Module, file: File) -> Iterator[Smell]:
         mended = file.inference.passes(body) if whole else (call,)
         rare = all(seldom(one, file) for one in mended if file.same(file.inference.model(one), model))
         trifling = rare or slight(file) or stays_on_host(model, file) or attacks(function, file)
-        trifling = trifling or file.trainable.may_ask_for_gradients(model) or file.detaching.is_handed_network(call)
+        trifling = trifling or file.detaching.is_handed_network(call) or not file.networks.substantial(model)
         yield Smell(call, message, offered, level="info" if trifling else None)
         if whole:
             return

@@ -70,7 +70,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         call,
         f"`{file.text_of(model)}` runs once for each sample: weights are read and kernels launched for one row",
         fix(call, loop.node, file),
-        level=None if whole and over_rows(loop, file) else "info",
+        level=None if whole and over_rows(loop, file) and worth_it(model, file) else "info",
     )
 
 
@@ -177,6 +177,11 @@ def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> 
     if _SCALED.search(text) or (_UNEVEN.search(text) and not _ONE_SIZE.search(text)):
         return False
     return not _DECODES.search(text) or bool(_ONE_SIZE.search(text)) or sized_once(file)
+
+
+def worth_it(model: cst.CSTNode, file: File) -> bool:
+    """Whether a network is in sight and more than a few layers, and runs on more than what somebody looks at."""
+    return not file.context.by_hand and file.networks.substantial(model)
 
 
 def over_rows(loop: Loop, file: File) -> bool:

@@ -83,8 +83,7 @@ class Names:
         if key not in self._known:
             self._known[key] = None  # a name defined through itself resolves to nothing
             found = {self._target(definition) for definition in scope.bindings[name] if not _is_none(definition)}
-            if len(found) == 1:
-                self._known[key] = found.pop()
+            self._known[key] = found.pop() if len(found) == 1 else _same_module(found)
         return self._known[key]
 
     def _target(self, definition: Definition) -> str | None:
@@ -110,6 +109,16 @@ def imported(definition: Definition) -> str | None:
     module = dotted(statement.module) if statement.module else []
     prefix = "." * len(statement.relative) + ".".join(module or [])
     return f"{prefix}{'' if prefix.endswith('.') else '.'}{own[0]}" if prefix else own[0]
+
+
+def _same_module(found: set[str | None]) -> str | None:
+    """The relative name of what scripts import by another: `from .nets import Net`, or else `from nets import Net`."""
+    names = [name for name in found if name is not None]
+    relative = [name for name in names if name.startswith(".")]
+    if len(names) < len(found) or len(relative) != 1:
+        return None
+    own = relative[0].lstrip(".")
+    return relative[0] if all(f".{name}".endswith(f".{own}") for name in names) else None
 
 
 def _loaded(definition: Definition) -> str | None:

@@ -10,6 +10,7 @@ import libcst as cst
 
 if TYPE_CHECKING:
     from ..file import File
+    from .kinds import Value
 
 #: A class that is instantiated, or what adds parts by name.
 _HOLDS = re.compile(r"[A-Z]|register_(?!buffer)|add_module|getattr|create_|build_|make_")
@@ -47,10 +48,11 @@ class Trainable:
         )
 
     def weightless(self, model: cst.CSTNode) -> bool:
-        """Whether the module's class is in sight, and holds neither parameters nor modules."""
-        value = self._file.values.of(model)
-        if value is None:
-            return False
+        """Whether the classes that a network may be of are in sight, and hold neither parameters nor modules."""
+        values = list(self._file.networks.behind(model))
+        return bool(values) and all(map(self._is_weightless, values))
+
+    def _is_weightless(self, value: Value) -> bool:
         if value.origin is not None:
             return self._file.siblings.weightless(value.origin)
         if value.cls is None:
@@ -61,6 +63,7 @@ class Trainable:
             return False
         return not any(
             _HOLDS.match(call.func.attr.value if isinstance(call.func, cst.Attribute) else call.func.value)
+            or self._file.values.is_module(call)
             for each in self._file.calls.bases(value.cls)
             for call in self._file.tree.of_type(cst.Call, each)
             if isinstance(call.func, cst.Attribute | cst.Name)
@@ -79,12 +82,8 @@ class Trainable:
 
     def _frozen_elsewhere(self, model: cst.CSTNode) -> bool:
         """Whether the model's class freezes what it holds, or a function that gets it does, in another module."""
-        value = self._file.values.of(model)
-        if (
-            value is not None
-            and value.origin is not None
-            and "requires_grad" in self._file.siblings.words(value.origin)
-        ):
+        origins = [value.origin for value in self._file.networks.behind(model)]
+        if any(one is not None and "requires_grad" in self._file.siblings.words(one) for one in origins):
             return True
         last = model.attr.value if isinstance(model, cst.Attribute) else self._file.text_of(model)
         return any(
@@ -117,19 +116,12 @@ class Trainable:
         return any(one is not None and bool(_SWITCHES.search(self._file.text_of(one))) for one in [forward, *called])
 
     def asks_for_gradients(self, model: cst.CSTNode) -> bool:
-        """Whether the module's class is in sight and differentiates within its own forward."""
-        value = self._file.values.of(model)
-        if value is not None and value.origin is not None:
+        """Whether a class that a network may be of is in sight and differentiates within its own forward."""
+        return any(map(self._asks, self._file.networks.behind(model)))
+
+    def _asks(self, value: Value) -> bool:
+        if value.origin is not None:
             return any(map(_ASKS_FOR_GRADIENTS.search, self._file.siblings.words(value.origin)))
-        if value is None or value.cls is None or not self._file.matches(_ASKS_FOR_GRADIENTS):
+        if value.cls is None or not self._file.matches(_ASKS_FOR_GRADIENTS):
             return False
         return bool(_ASKS_FOR_GRADIENTS.search(self._file.text_of(value.cls)))
-
-    def may_ask_for_gradients(self, model: cst.CSTNode) -> bool:
-        """Whether the module's class is out of sight, and some class of the project differentiates where it runs."""
-        value, project = self._file.values.of(model), self._file.project
-        known = value is not None and (value.cls or value.origin or value.name not in ("", "torch.nn.Module"))
-        if project is None or known:
-            return False
-        asking, running = project.calling("grad"), project.defining("forward")
-        return asking is not None and running is not None and not set(asking).isdisjoint(running)

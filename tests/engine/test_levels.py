@@ -10,7 +10,7 @@ from smellcheck import plugins
 from smellcheck.engine import check
 from smellcheck.project import Project
 
-HEAD = "import torch\nfrom data import loader, plt, rows, x\n\nmodel = torch.nn.Linear(8, 2).cuda()\nmodel.eval()\n"
+HEAD = "import torch\nfrom data import loader, plt, rows, x\n\nmodel = torch.nn.Conv2d(8, 2, 3).cuda()\nmodel.eval()\n"
 RATE = "def rate(loader):\n    return [model(x).argmax(1).tolist() for x in loader]\n"
 
 
@@ -230,17 +230,42 @@ def test_rows_of_one_tensor_surely_have_one_size(over: str, expected: str, tmp_p
     assert levels(text, tmp_path / "a.py", "unbatched-inference") == [expected]
 
 
-def test_what_is_out_of_sight_may_be_the_class_that_differentiates(tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()
-    body = (
-        "import torch\nfrom data import loader, made\n\ndef rate(model: torch.nn.Module, loader):\n    model.eval()\n"
-        "    return [model(x.cuda()).argmax(1).tolist() for x in loader]\n\nprint(rate(made, loader))\n"
+NETS = {
+    "convolutions": "self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())",
+    "a layer of one's own": "self.block = Block(8)",
+    "what a library makes": "self.trunk = torchvision.models.resnet18()",
+    "a few products": "self.layers = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU())",
+    "tables": "self.rows = torch.nn.Parameter(torch.zeros(9, 9))",
+}
+
+
+@pytest.mark.parametrize(
+    ("holds", "expected"),
+    list(zip(NETS.values(), ["warning", "warning", "warning", "info", "info"], strict=True)),
+    ids=NETS,
+)
+@pytest.mark.parametrize("made", ["Net()", "torch.nn.DataParallel(Net()).cuda()", "Net() if large else Net(2)"])
+def test_a_warning_is_of_a_network_in_sight_of_more_than_a_few_layers(
+    made: str, holds: str, expected: str, tmp_path: Path
+) -> None:
+    net = (
+        "import torch\nimport torchvision\nfrom data import Block\n\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self, large=1):\n        super().__init__()\n"
+        f"        {holds}\n\n    def forward(self, x):\n        return x\n"
     )
-    net = "import torch\n\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return {}\n"
-    (tmp_path / "net.py").write_text(net.format("self.layer(x)"))
-    assert levels(body, tmp_path / "a.py") == ["warning"]
-    (tmp_path / "net.py").write_text(net.format("torch.autograd.grad(self.layer(x).sum(), x)[0]"))
-    assert levels(body, tmp_path / "a.py") == ["info"]
+    body = (
+        "\ndef rate(model, loader):\n    model.eval()\n"
+        f"    return [model(x.cuda()).argmax(1).tolist() for x in loader]\n\nprint(rate({made}, loader))\n"
+    )
+    (tmp_path / ".git").mkdir()
+    assert levels(f"from data import large, loader\n{net}{body}", tmp_path / "whole.py") == [expected]
+    (tmp_path / "net.py").write_text(net)
+    head = "import torch\nfrom data import large, loader\nfrom net import Net\n"
+    assert levels(head + body, tmp_path / "a.py") == [expected]
+    either = head.replace("from net", "try:\n    from .net") + "except ImportError:\n    from net import Net\n"
+    assert levels(either + body, tmp_path / "a.py") == [expected]
+    # What nothing in sight makes may freeze itself, differentiate, or be as small as can be.
+    assert levels(head.replace("net import Net", "elsewhere import Net") + body, tmp_path / "a.py") == ["info"]
 
 
 def test_volatile_inputs_of_any_module_tell_of_an_old_torch(tmp_path: Path) -> None:
