@@ -13,7 +13,7 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "SECURITY.md"
 WASTE = (
-    "import torch\n\nmodel = torch.nn.Linear(1, 1).cuda()\nmodel.eval()\n"
+    "import torch\n\nmodel = torch.nn.Conv2d(1, 1, 1).cuda()\nmodel.eval()\n"
     "for x in torch.load('x'):\n    print(model(x).argmax()){}\n"
 )
 TRAP = "import pathlib; pathlib.Path({!r}).touch()\n"
