@@ -140,7 +140,9 @@ class Work:
             self._words.add(name)
 
     def _attribute(self, node: ast.Attribute) -> None:
-        self._note(node.attr)
+        # Who asks which parameters learn, as counting them does, freezes none.
+        if node.attr != "requires_grad" or not isinstance(node.ctx, ast.Load):
+            self._note(node.attr)
         if node.attr == "grad" and self._spelling.of(node, self._local) is None:
             self._flags.add("trains")
 

@@ -469,6 +469,14 @@ def test_a_network_that_freezes_itself_is_frozen_where_it_is_handed_to(write: Wr
         "                parameter.requires_grad = requires_grad\n", ""
     )
     assert smells(write({"net.py": free, "a.py": HANDED}), "a.py") == ["7 missing-no-grad"]
+    counted = (
+        free
+        + """
+        def count(self):
+            return sum(p.numel() for p in self.parameters() if p.requires_grad)
+"""
+    )
+    assert smells(write({"net.py": counted, "a.py": HANDED}), "a.py") == ["7 missing-no-grad"]
 
 
 @pytest.mark.parametrize(("asked", "smelly"), [("True", True), ("False", False), ("frozen", False)])
