@@ -292,6 +292,8 @@ class Project:
                 return str(self._offers(os.path.normpath(os.path.join(folder, home)), name))
             case "small":
                 return str(self.places.small(self.places.root(folder)))
+            case "brought":
+                return str(self.places.brought(self.places.root(folder), folder))
             case "bundled":
                 return self.places.packed_within(self.places.root(folder), folder) or ABSENT
             case "taken-from":

@@ -129,6 +129,11 @@ class View:
         return self._note("small") == str(True)
 
     @property
+    def is_brought(self) -> bool:
+        """Whether the file came with the work of other people, whose licence lies beside it."""
+        return self._note("brought") == str(True)
+
+    @property
     def bundled(self) -> str | None:
         """The name of the distribution that the file is packed in, where that is not the whole project."""
         answer = self._note("bundled")

@@ -26,6 +26,9 @@ _PACKED = (
     ("pyproject.toml", "[project]"),
     ("pyproject.toml", "[tool.poetry]"),
 )
+#: What lies at a root to pack, test or load what its folders hold.
+_PACKING = frozenset({"setup.py", "conftest.py", "__init__.py", "hubconf.py"})
+_LICENCE = re.compile(r"licen[sc]e|copying", re.I)
 #: How a manifest names what it packs.
 _DISTRIBUTION = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)""", re.M)
 #: With fewer modules than this, a project may be the beginning of one.
@@ -49,6 +52,7 @@ class Places:
         self._files: dict[str, tuple[str, ...] | None] = {}
         self._beside: dict[str, tuple[str, ...] | None] = {}
         self._small: dict[str, bool] = {}
+        self._held: dict[str, tuple[str, ...]] = {}
 
     def forget(self) -> None:
         """Look anew from now on."""
@@ -132,6 +136,29 @@ class Places:
                         return found[1].lower()
             folder = os.path.dirname(folder)
         return None
+
+    def brought(self, root: str, folder: str) -> bool:
+        """Whether a folder came with a licence of its own into a project whose root holds modules: other people's work.
+
+        Where all the modules of a root lie in its folders, each of them may be a work of the same people.
+        """
+        above, beside = folder, self._names(root)
+        if folder == root or not any(name.endswith(".py") and name not in _PACKING for name in beside):
+            return False
+        while above != root and os.path.dirname(above) != above:
+            if any(_LICENCE.match(name) for name in self._names(above)):
+                return True
+            above = os.path.dirname(above)
+        return False
+
+    def _names(self, folder: str) -> tuple[str, ...]:
+        """What lies in a folder."""
+        if folder not in self._held:
+            try:
+                self._held[folder] = tuple(os.listdir(folder))
+            except OSError:
+                self._held[folder] = ()
+        return self._held[folder]
 
     def closed(self, root: str) -> bool:
         """Whether a root is that of a repository that nobody imports from, so that what its files name is all."""

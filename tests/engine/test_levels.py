@@ -268,6 +268,19 @@ def test_a_warning_is_of_a_network_in_sight_of_more_than_a_few_layers(
     assert levels(head.replace("net import Net", "elsewhere import Net") + body, tmp_path / "a.py") == ["info"]
 
 
+def test_what_came_with_a_licence_of_its_own_is_the_work_of_others(tmp_path: Path) -> None:
+    for name in (".git", "theirs", "theirs/nets"):
+        (tmp_path / name).mkdir()
+    text = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
+    (tmp_path / "setup.py").touch()
+    (tmp_path / "theirs" / "LICENSE.txt").touch()
+    # One of several works of the same people, or what the modules at the root have taken over.
+    assert levels(text, tmp_path / "theirs" / "nets" / "a.py") == ["warning"]
+    (tmp_path / "main.py").touch()
+    assert levels(text, tmp_path / "theirs" / "nets" / "a.py") == ["info"]
+    assert levels(text, tmp_path / "main.py") == ["warning"]
+
+
 def test_volatile_inputs_of_any_module_tell_of_an_old_torch(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     body = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
