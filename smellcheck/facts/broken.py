@@ -147,14 +147,16 @@ class Broken:
                 bound = file.scopes.reaching(read)
             case _:
                 return False
-        return len(bound) == 1 and all(
-            one.kind == "assign"
-            and not one.path
-            and isinstance(one.value, cst.Call)
-            and len(one.value.args) > 1
-            and bool(_LOSS.search(file.text_of(one.value.func)))
-            for one in bound
-        )
+        return len(bound) == 1 and bound[0].kind == "assign" and not bound[0].path and self._is_number(bound[0].value)
+
+    def _is_number(self, value: cst.CSTNode | None) -> bool:
+        """Whether a call gives a tensor of one number: a criterion, or the mean or sum of all that there is."""
+        match value:
+            case cst.Call(func=cst.Attribute(attr=cst.Name("mean" | "sum")) as func, args=args):
+                return len(args) == (1 if self._file.name(func) in ("torch.mean", "torch.sum") else 0)
+            case cst.Call(func=func, args=args):
+                return len(args) > 1 and bool(_LOSS.search(self._file.text_of(func)))
+        return False
 
     def _is_other(self, name: cst.Name) -> bool:
         """Whether what looks like a name that is read is something else: a part of a pattern, a module's own name."""

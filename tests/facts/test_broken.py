@@ -68,6 +68,10 @@ def seen(text: str, folder: Path) -> File:
         # A number that is asked for its first entry.
         ("for x, y in rows:\n        loss = criterion(x, y)\n        print(loss.data[0])", True),
         ("for x, y in rows:\n        loss = F.cross_entropy(x, y)\n        total = loss.data[0]", True),
+        ("for x, y in rows:\n        loss = torch.mean((x - y) ** 2)\n        total = loss.data[0]", True),
+        ("for x, y in rows:\n        loss = (x - y).abs().sum()\n        total = loss.data[0]", True),
+        ("for x, y in rows:\n        loss = torch.mean((x - y) ** 2, 1)\n        total = loss.data[0]", False),
+        ("for x, y in rows:\n        loss = (x - y).abs().sum(-1)\n        total = loss.data[0]", False),
         ("for x, y in rows:\n        pair = model(x, y)\n        print(pair.data[0])", False),
         ("loss = criterion(1, 2)\n    if later:\n        loss = rows\n    print(loss.data[0])", False),
         # Arguments.
@@ -88,7 +92,9 @@ def seen(text: str, folder: Path) -> File:
     ],
 )
 def test_functions_that_raise(body: str, fails: bool, tmp_path: Path) -> None:
-    head = "from net import WIDTH, Net, bound, load, wrapped\nfrom elsewhere import F, criterion, model\n\n"
+    head = (
+        "import torch\nfrom net import WIDTH, Net, bound, load, wrapped\nfrom elsewhere import F, criterion, model\n\n"
+    )
     head += "rows = []\nlater = 1\n\ndef local(x):\n    pass\n\n"
     file = seen(f"{head}def f():\n    {body}\n", tmp_path)
     (function,) = (one for one in file.all(cst.FunctionDef) if one.name.value == "f")
