@@ -19,6 +19,8 @@ _DERIVATIVES = re.compile(r"^torch\.autograd\.(grad|functional\.\w+)$")
 _TRAINERS = re.compile(r"^(pytorch_lightning|lightning(\.pytorch)?)\.Trainer$")
 _LIGHTNING = re.compile(r"^\s*(from|import) (pytorch_lightning|lightning)\b", re.M)
 _ON = re.compile(r"""^['"](1|true|on)['"]$""", re.I)
+_WITHOUT = re.compile(r"\b(no_grad|inference_mode)\(")
+_TRAINS = re.compile(r"\b(backward|fit|step)\(|Trainer|autograd\.grad\(")
 _HUNTING = re.compile(r"debug|anomal|detect|repro|troubleshoot", re.I)
 
 
@@ -39,7 +41,7 @@ def check(node: cst.Call | cst.Assign, file: File) -> Iterator[Smell]:
         if switched_off(node, file) or wanted(node, file):
             return
         if whole(node, name, file):
-            yield Smell(node, _WASTE, drop(node, file), level=level(file))
+            yield Smell(node, _WASTE, drop(node, file), level="info" if evaluates(file) else level(file))
         elif differentiates(node, file) and (file.hot.runs_often(node) or handed_on(node, file)):
             yield Smell(node, _WASTE, level="info")
     elif name is not None and _TRAINERS.match(name):
@@ -75,6 +77,11 @@ def environment(node: cst.Assign, file: File) -> Iterator[Smell]:
 def level(file: File) -> Literal["info"] | None:
     """In a notebook somebody looks on, for a bug perhaps."""
     return "info" if file.context.by_hand else None
+
+
+def evaluates(file: File) -> bool:
+    """Whether a file runs networks without gradients and trains none: nothing is kept or searched there."""
+    return file.matches(_WITHOUT) and not file.matches(_TRAINS)
 
 
 def switched_off(call: cst.Call, file: File) -> bool:

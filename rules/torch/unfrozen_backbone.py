@@ -11,6 +11,8 @@ from smellcheck import File, Fix, Smell, rule
 _WHOLE = {"module", "model", "_orig_mod", "net", "network"}
 _FREEZES = re.compile(r"requires_grad|freeze|(?<!un)frozen|peft|LoraConfig|get_peft_model|BitFit|lora|adapter", re.I)
 
+_CUTS = re.compile(r"\b(detach_?|no_grad|inference_mode|set_grad_enabled)\b")
+
 
 @rule(imports="torch", words="parameters", practice="freezing")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -21,6 +23,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if (
         not trained_whole(model, part, call, file)
         or handed_out(model, call, file)
+        or cuts(model, file)
         or any(_FREEZES.search(text) for text in surroundings(call, model, file))
     ):
         return
@@ -64,6 +67,14 @@ def surroundings(call: cst.Call, model: cst.BaseExpression, file: File) -> Itera
     value = file.values.of(model)
     if value is not None and value.origin is not None:
         yield " ".join(sorted(file.siblings.words(value.origin)))
+
+
+def cuts(model: cst.BaseExpression, file: File) -> bool:
+    """Whether the model's class cuts graphs itself: what lies behind a cut gets no gradients."""
+    value = file.values.of(model)
+    if value is None or value.cls is not None:
+        return value is not None and value.cls is not None and bool(_CUTS.search(file.text_of(value.cls)))
+    return value.origin is not None and any(map(_CUTS.search, file.siblings.words(value.origin)))
 
 
 def handed_out(model: cst.BaseExpression, optimizer: cst.Call, file: File) -> bool:

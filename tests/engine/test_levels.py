@@ -49,6 +49,12 @@ def test_in_a_notebook_somebody_looks_on(rule: str, body: str, tmp_path: Path) -
     assert levels(HEAD + body, tmp_path / "from_ipynb" / "train.py", rule) == ["warning"]
 
 
+def test_who_takes_no_gradients_has_none_to_search(tmp_path: Path) -> None:
+    text = HEAD + "torch.autograd.set_detect_anomaly(True)\nwith torch.no_grad():\n    print(model(x))\n"
+    assert levels(text, tmp_path / "a.py", "debug-mode-left-on") == ["info"]
+    assert levels(text + "rows[0].backward()\n", tmp_path / "a.py", "debug-mode-left-on") == ["warning"]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -433,6 +433,26 @@ def test_a_part_that_is_all_there_is_leaves_nothing_out(write: Write, body: str,
     assert bool(smells(root, "a.py")) is smelly
 
 
+@pytest.mark.parametrize(("given", "smelly"), [("x", True), ("x.detach()", False)])
+def test_what_lies_behind_a_cut_of_a_sibling_gets_no_gradients(write: Write, given: str, smelly: bool) -> None:
+    net = f"""
+        from torch import nn
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body = nn.Linear(8, 8)
+                self.fc = nn.Linear(8, 2)
+
+            def forward(self, x):
+                x = self.body(x)
+                return self.fc({given})
+    """
+    tools = "def prepare(model):\n    print(model)\n"
+    root = write({"net.py": net, "tools.py": tools, "a.py": HEAD})
+    assert bool(smells(root, "a.py")) is smelly
+
+
 FROZEN = """
     from torch import nn
 
