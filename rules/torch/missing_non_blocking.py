@@ -13,7 +13,7 @@ _WITH_GPU = re.compile(r"\(?(torch\.cuda\.is_available\(\)|(self\.)?device(\.typ
 # A switch for the GPU: where it is off, batches are neither pinned nor copied.
 _SWITCH = re.compile(r"(\w+\.)*(use_?)?cuda|(\w+\.)*use_?gpu", re.I)
 _ASKS = re.compile(r"(\w+\.)*((use|has)_?)?(cuda|gpu)( is not None)?", re.I)
-_NO_SETTINGS = ("{}", "dict()")
+_EMPTY = ("{}", "dict()")
 
 
 @rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
@@ -215,6 +215,8 @@ def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
         case "assign":
             if isinstance(bound.value, cst.Call) and bound.path:
                 return gives_pinned(bound.value, bound.path, file, depth)
+            if not bound.path and file.text_of(bound.value) in _EMPTY:
+                return is_filled(bound, file, depth)
             return not bound.path and pinned(bound.value, file, depth + 1)
         case "parameter" if isinstance(bound.scope.node, cst.FunctionDef):
             function = bound.scope.node
@@ -222,6 +224,22 @@ def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
             given = [file.calls.argument_of(one, function, bound) for one in calls]
             return bool(given) and all(pinned(one, file, depth + 1) for one in given)
     return False
+
+
+def is_filled(bound: object, file: File, depth: int) -> bool:
+    """Whether an empty dictionary is filled with such loaders, and with nothing else."""
+    stored = []
+    for use in file.tree.named(bound.name, bound.scope.node):
+        item = file.parent(use)
+        if not isinstance(item, cst.Subscript) or item.value is not use:
+            # Whoever is given it may put others in.
+            if isinstance(item, cst.Arg | cst.Attribute) and file.reads(use):
+                return False
+            continue
+        target = file.parent(item)
+        if isinstance(target, cst.AssignTarget) and isinstance(statement := file.parent(target), cst.Assign):
+            stored.append(statement.value)
+    return bool(stored) and all(pinned(one, file, depth + 1) for one in stored)
 
 
 def gives_pinned(call: cst.Call, path: tuple[int, ...], file: File, depth: int) -> bool:
@@ -281,7 +299,7 @@ def settings_pin(settings: cst.CSTNode, file: File, depth: int = 0) -> bool:
             held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
             return len(held) == len(args) and "collate_fn" not in held and is_on(held.get("pin_memory"), file)
         case cst.IfExp(test=test, body=body, orelse=orelse):
-            return asks_gpu(test, file) and file.text_of(orelse) in _NO_SETTINGS and settings_pin(body, file, depth)
+            return asks_gpu(test, file) and file.text_of(orelse) in _EMPTY and settings_pin(body, file, depth)
         case cst.Name(value=name) if depth < _DEEPEST:
             home = file.context.function(settings) or file.module
             changed = any(
