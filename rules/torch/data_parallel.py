@@ -15,6 +15,11 @@ _INFERS = re.compile(r"(^|/|_)(tests?|eval\w*|infer\w*|demo|predict\w*|sampl\w*|
 _TRAINS = re.compile(r"(^|/|_)train(er|ing)?(_\w+)?\.py$", re.I)
 _EXITS = frozenset({"exit", "sys.exit", "os._exit", "quit"})
 
+# As many devices as there are: `list(range(n_gpu))`, and what asks whether there are several.
+_SEVERAL = re.compile(r"(list\()?range\([\w.()]+\)\)?")
+_COUNTED = re.compile(r"(torch\.cuda\.device_count\(\)|(\w+\.)*(n|num)_?(gpus?|devices)) *(> *1|>= *2|!= *1)")
+_LOADER = re.compile(r"loader", re.I)
+
 _WRAPPERS = ("torch.nn.DataParallel", "torch.nn.parallel.DataParallel")
 
 
@@ -25,6 +30,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if trains(call, file) and not follows(call, file):
         message = "each step copies the whole model to every device; `DistributedDataParallel` keeps one on each"
+        yield Smell(call, message)
+    elif evaluates(call, file):
+        message = "each batch copies the whole model to every device; a process for each, with its share, keeps one"
         yield Smell(call, message)
 
 
@@ -56,6 +64,47 @@ def trains(call: cst.Call, file: File) -> bool:
         return made or file.phase.file_trains or (begins(call, file) and trained_elsewhere(file))
     builds = _BUILDS.match(function.name.value) is not None
     return made or file.phase.function_trains(function) or (builds and trained_elsewhere(file))
+
+
+def evaluates(call: cst.Call, file: File) -> bool:
+    """Whether what is wrapped for several devices runs over the batches of a loader in the same function."""
+    whole, above = call, file.parent(call)
+    # `DataParallel(model).cuda().eval()`
+    while isinstance(above, cst.Attribute) and isinstance(chained := file.parent(above), cst.Call):
+        whole, above = chained, file.parent(chained)
+    match above:
+        case cst.Assign(value=value, targets=[cst.AssignTarget(target=cst.Name() as bound)]) if (
+            value is whole and on_several(call, file)
+        ):
+            uses = file.uses(bound)
+        case _:
+            return False
+    runs = [above for one in uses if isinstance(above := file.parent(one), cst.Call) and above.func is one]
+    return any(in_batches(loop.over, file) for one in runs for loop in file.context.loops(one))
+
+
+def on_several(call: cst.Call, file: File) -> bool:
+    """Whether a wrapped model gets as many devices as there are, or a condition asks that there be several."""
+    given = file.argument(call, "device_ids", 1)
+    if given is not None and _SEVERAL.fullmatch(file.text_of(given.value)):
+        return True
+    for child, above in file.context.ancestors(call):
+        if isinstance(above, cst.FunctionDef):
+            return False
+        if isinstance(above, cst.If) and child is above.body and _COUNTED.fullmatch(file.text_of(above.test)):
+            return True
+    return False
+
+
+def in_batches(over: cst.CSTNode | None, file: File) -> bool:
+    """Whether what a loop runs over is a loader, and none that is seen to give one sample at a time."""
+    if over is None or not _LOADER.search(file.text_of(over)):
+        return False
+    made = file.scopes.written(over)
+    if not isinstance(made, cst.Call) or not (file.name(made.func) or "").endswith(".DataLoader"):
+        return True
+    size = file.argument(made, "batch_size", 1)
+    return size is not None and file.text_of(size.value) != "1"
 
 
 def leaving(call: cst.Call, file: File) -> cst.CSTNode | None:

@@ -10,7 +10,10 @@ from smellcheck import File, Fix, Smell, rule
 _DEEPEST = 4
 # Where there is no GPU, there is nothing that could wait.
 _WITH_GPU = re.compile(r"\(?(torch\.cuda\.is_available\(\)|(self\.)?device(\.type)? == ['\"]cuda['\"])\)?", re.I)
-_NO_SETTINGS = ("{}", "dict()")
+# A switch for the GPU: where it is off, batches are neither pinned nor copied.
+_SWITCH = re.compile(r"(\w+\.)*(use_?)?cuda|(\w+\.)*use_?gpu", re.I)
+_ASKS = re.compile(r"(\w+\.)*((use|has)_?)?(cuda|gpu)( is not None)?", re.I)
+_EMPTY = ("{}", "dict()")
 
 
 @rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
@@ -52,9 +55,22 @@ def source(call: cst.Call, file: File) -> cst.CSTNode | None:
         return handed(part, file)
     if not isinstance(part, cst.Name) or not isinstance(loop, cst.For):
         return None
-    if file.context.is_guarded(call, loop) or not file.context.within(call, loop.body):
+    if not file.context.within(call, loop.body) or is_seldom(call, loop, file):
         return None
     return loop if is_drawn(part, loop, file) else None
+
+
+def is_seldom(call: cst.Call, loop: cst.For, file: File) -> bool:
+    """Whether a call runs only now and then in a loop: a condition that asks for a GPU lets every turn through."""
+    for child, above in file.context.ancestors(call):
+        if above is loop:
+            return False
+        if isinstance(above, cst.ExceptHandler):
+            return True
+        if isinstance(above, cst.If) and child is not above.test:
+            if child is not above.body or not asks_gpu(above.test, file):
+                return True
+    return False
 
 
 def items(held: cst.BaseExpression) -> cst.BaseExpression:
@@ -127,16 +143,38 @@ def draws(value: cst.CSTNode | None, file: File) -> bool:
     return False
 
 
-def binder(name: cst.CSTNode, file: File) -> cst.CSTNode | None:
+def binder(name: cst.CSTNode, file: File, depth: int = 0) -> cst.CSTNode | None:
     """The loop or the clause that binds a name, and alone does so in each turn."""
     reaching = file.scopes.reaching(name) if isinstance(name, cst.Name) else ()
     loops = [one.node for one in reaching if one.kind == "for"]
+    if not loops and reaching and depth <= _DEEPEST:
+        return unpacking(reaching, file, depth)
     if len(loops) != 1:
         return None
     # What only some batches need first: for the others it is as the loader gave it.
     others = [one for one in reaching if one.kind != "for"]
     once = all(one.kind == "assign" and file.context.within(one.node, loops[0]) for one in others)
     return loops[0] if once else None
+
+
+def unpacking(bound: tuple, file: File, depth: int) -> cst.For | None:
+    """The loop whose batch all of these definitions take apart in its body, as it was drawn."""
+    whole = [taken_from(one, file) for one in bound]
+    loops = {binder(one, file, depth + 1) if one is not None else None for one in whole}
+    loop = loops.pop() if len(loops) == 1 else None
+    if not isinstance(loop, cst.For) or not all(file.context.within(one.node, loop.body) for one in bound):
+        return None
+    return loop if all(kept_as_drawn(one, loop, file) for one in whole) else None
+
+
+def taken_from(bound: object, file: File) -> cst.Name | None:
+    """The name that a definition takes a part of, or all: `x` of `image, label = x`, `x["image"]`, `Variable(x)`."""
+    value = bound.value if bound.kind == "assign" else None
+    if isinstance(value, cst.Call) and value.args and file.name(value.func) == "torch.autograd.Variable":
+        value = value.args[0].value
+    while isinstance(value, cst.Subscript):
+        value = value.value
+    return value if isinstance(value, cst.Name) else None
 
 
 def pinned(loader: cst.CSTNode | None, file: File, depth: int = 0) -> bool:
@@ -177,6 +215,8 @@ def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
         case "assign":
             if isinstance(bound.value, cst.Call) and bound.path:
                 return gives_pinned(bound.value, bound.path, file, depth)
+            if not bound.path and file.text_of(bound.value) in _EMPTY:
+                return is_filled(bound, file, depth)
             return not bound.path and pinned(bound.value, file, depth + 1)
         case "parameter" if isinstance(bound.scope.node, cst.FunctionDef):
             function = bound.scope.node
@@ -184,6 +224,22 @@ def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
             given = [file.calls.argument_of(one, function, bound) for one in calls]
             return bool(given) and all(pinned(one, file, depth + 1) for one in given)
     return False
+
+
+def is_filled(bound: object, file: File, depth: int) -> bool:
+    """Whether an empty dictionary is filled with such loaders, and with nothing else."""
+    stored = []
+    for use in file.tree.named(bound.name, bound.scope.node):
+        item = file.parent(use)
+        if not isinstance(item, cst.Subscript) or item.value is not use:
+            # Whoever is given it may put others in.
+            if isinstance(item, cst.Arg | cst.Attribute) and file.reads(use):
+                return False
+            continue
+        target = file.parent(item)
+        if isinstance(target, cst.AssignTarget) and isinstance(statement := file.parent(target), cst.Assign):
+            stored.append(statement.value)
+    return bool(stored) and all(pinned(one, file, depth + 1) for one in stored)
 
 
 def gives_pinned(call: cst.Call, path: tuple[int, ...], file: File, depth: int) -> bool:
@@ -212,6 +268,8 @@ def is_pinning(call: cst.Call, file: File) -> bool:
 
 def turned_on(value: cst.BaseExpression, file: File) -> bool:
     """Whether a switch is on wherever there is a GPU."""
+    if _SWITCH.fullmatch(file.text_of(value)):
+        return True
     if isinstance(value, cst.Name) and value.value != "True":
         reaching = file.scopes.reaching(value)
         made = reaching[0].value if len(reaching) == 1 and reaching[0].kind == "assign" else None
@@ -241,7 +299,7 @@ def settings_pin(settings: cst.CSTNode, file: File, depth: int = 0) -> bool:
             held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
             return len(held) == len(args) and "collate_fn" not in held and is_on(held.get("pin_memory"), file)
         case cst.IfExp(test=test, body=body, orelse=orelse):
-            return asks_gpu(test, file) and file.text_of(orelse) in _NO_SETTINGS and settings_pin(body, file, depth)
+            return asks_gpu(test, file) and file.text_of(orelse) in _EMPTY and settings_pin(body, file, depth)
         case cst.Name(value=name) if depth < _DEEPEST:
             home = file.context.function(settings) or file.module
             changed = any(
@@ -262,7 +320,7 @@ def is_on(value: cst.BaseExpression | None, file: File) -> bool:
 
 def asks_gpu(test: cst.BaseExpression, file: File) -> bool:
     """Whether a condition, or the name that it is bound to, asks for a GPU."""
-    return turned_on(test, file) or bool(re.fullmatch(r"(\w+\.)?(use_)?(cuda|gpu)", file.text_of(test)))
+    return turned_on(test, file) or bool(_ASKS.fullmatch(file.text_of(test)))
 
 
 def left_out(bound: object, file: File) -> bool:

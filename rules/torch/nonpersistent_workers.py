@@ -10,6 +10,8 @@ from smellcheck import File, Fix, Smell, rule
 # Workers that stay keep the dataset that they were started with.
 _CHANGES = r"\b{0}\.(\w+\s*(\[[^\]\n]*\]\s*)?(=(?!=)|\.append\()|(set|update|re|shuffle|next|on)_?\w*\()"
 
+_EPOCHS = frozenset({"epochs", "num_epochs", "max_epochs", "n_epochs", "nb_epochs", "epochs_num", "total_epochs"})
+
 
 @rule(
     imports="torch",
@@ -26,11 +28,14 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not file.workers.any(call) or file.context.in_test(call) or file.datasets.in_memory(call) or changes(call, file):
         return
     readers = loaders.readers(call)
-    again = any(loaders.many_epochs(call, loop) for loop in readers) or loaders.restarted(call)
-    if not again and (readers or not loaders.handed_out(call)):
-        return
     number = file.text_of(given)
     many = "worker processes are" if number != "1" else "worker process is"
+    if readers and made_anew(call, file):
+        yield Smell(call, f"{number} {many} started anew for each epoch, since the same loader is made in each")
+        return
+    again = told(call, file) or any(loaders.many_epochs(call, loop) for loop in readers) or loaders.restarted(call)
+    if not again and (readers or not loaders.handed_out(call)):
+        return
     kept = "True" if isinstance(given, cst.Integer) else f"{number} > 0"
     fix = Fix.unsafe("Keep the workers for the next epoch", file.add_argument(call, f"persistent_workers={kept}"))
     yield Smell(call, f"{number} {many} ended after each epoch and started again for the next", fix)
@@ -43,3 +48,44 @@ def changes(call: cst.Call, file: File) -> bool:
         return True
     name = re.escape(file.text_of(dataset.value)) if isinstance(dataset.value, cst.Name | cst.Attribute) else "dataset"
     return file.matches(re.compile(_CHANGES.format(f"(?:{name}|dataset)")))
+
+
+def made_anew(call: cst.Call, file: File) -> bool:
+    """Whether a loader is made in each epoch, of nothing that an epoch changes."""
+    around = file.context.loops(call)
+    if not around or around[0].kind != "epoch" or file.context.is_guarded(call, around[0].node):
+        return False
+    return all(stays(arg, around[0].node, file) for arg in call.args)
+
+
+def stays(arg: cst.Arg, loop: cst.CSTNode, file: File) -> bool:
+    """Whether an argument is the same in each turn of a loop: what puts samples together may be made as before."""
+    if not isinstance(arg.value, cst.Call) and file.context.invariant(arg.value, loop):
+        return True
+    made = file.scopes.written(arg.value) if arg.keyword is not None and arg.keyword.value == "collate_fn" else None
+    return isinstance(made, cst.Call) and all(file.context.invariant(each.value, loop) for each in made.args)
+
+
+def told(call: cst.Call, file: File) -> bool:
+    """Whether a loader is handed over along with a number of epochs."""
+    match file.parent(call):
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
+            given = [*file.uses(bound)]
+        case cst.Assign(targets=[cst.AssignTarget(target=cst.Subscript(value=cst.Name() as held))]):
+            uses = (use for one in file.scopes.reaching(held) for use in file.tree.named(one.name, one.scope.node))
+            given = [above for use in uses if isinstance(above := file.parent(use), cst.Subscript)]
+        case _:
+            given = [call]
+    return any(with_epochs(one, file) for one in given)
+
+
+def with_epochs(loader: cst.CSTNode, file: File) -> bool:
+    """Whether a call is given this loader, and more than one epoch."""
+    arg = file.parent(loader)
+    call = file.parent(arg) if isinstance(arg, cst.Arg) else None
+    numbers = [
+        one.value
+        for one in (call.args if isinstance(call, cst.Call) else ())
+        if one.keyword is not None and one.keyword.value in _EPOCHS
+    ]
+    return bool(numbers) and file.text_of(numbers[0]) not in ("0", "1", "None")

@@ -9,7 +9,6 @@ from smellcheck import File, Fix, Smell, rule
 
 @rule(
     imports="torch",
-    words=("cuda", "for"),
     calls=("torch.utils.data.DataLoader", "torch.utils.data.dataloader.DataLoader"),
     practice="hardware",
     level="advice",
@@ -18,9 +17,12 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.workers.count(call) != 0 or file.context.in_test(call) or file.path.endswith(".ipynb"):
         return
     reads = file.datasets.decodes(call)
-    if reads is None or not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)):
+    if reads is None:
         return
-    given = file.argument(call, "num_workers", 5)
-    edit = file.add_argument(call, "num_workers=4") if given is None else file.replace(given.value, "4")
+    moved = any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call))
+    if not moved and not file.loaders.given_to_lightning(call):
+        return
+    given = file.workers.setting(call, "num_workers", 5)
+    edit = file.add_argument(call, "num_workers=4") if given is None else file.replace(given, "4")
     fix = Fix.suggestion("Read the next batches in worker processes", edit)
     yield Smell(call, f"the GPU waits while this process reads and decodes each batch with `{reads}`", fix)

@@ -21,9 +21,9 @@ _PICTURES = re.compile(r"\btorchvision\b|\bPIL\b|\bcv2\b|\balbumentations\b")
     level="advice",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if any(arg.star for arg in call.args) or len([arg for arg in call.args if arg.keyword is None]) > 7:
+    if not file.workers.known(call) or len([arg for arg in call.args if arg.keyword is None]) > 7:
         return
-    if file.argument(call, "pin_memory", 7) is not None or file.context.in_test(call):
+    if file.workers.setting(call, "pin_memory", 7) is not None or file.context.in_test(call):
         return
     # Without workers, the process that waits for the batch would pin it as well.
     if file.workers.count(call) == 0:

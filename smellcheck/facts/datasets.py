@@ -23,6 +23,8 @@ _FOLDERS = re.compile(
     r"^torchvision\.datasets\.(folder\.)?(ImageFolder|DatasetFolder|Coco(Detection|Captions)|VOC(Detection|Segmentation)"
     r"|CelebA|Food101|Flowers102|OxfordIIITPet|StanfordCars|Places365|ImageNet|INaturalist|Kinetics|HMDB51|UCF101)$"
 )
+#: A part of another data set, or several that it is split into.
+_PARTS = re.compile(r"^torch\.utils\.data\.(dataset\.)?(Subset|random_split)$")
 #: Methods and subsets are followed so far.
 _DEEPEST = 3
 
@@ -94,10 +96,18 @@ class Datasets:
 
     def _tensors(self, loader: cst.Call) -> cst.Call | None:
         given = self._file.argument(loader, "dataset", 0)
-        made = self._file.scopes.written(given.value) if given is not None else None
-        if isinstance(made, cst.Call) and (self._file.name(made.func) or "").endswith(".TensorDataset"):
-            return made
-        return None
+        return self._sliced(given.value, 0) if given is not None else None
+
+    def _sliced(self, dataset: cst.BaseExpression, depth: int) -> cst.Call | None:
+        """The tensors that a dataset, or what it is a part of, slices."""
+        bound = self._file.scopes.reaching(dataset) if isinstance(dataset, cst.Name) else ()
+        made = bound[0].value if len(bound) == 1 and bound[0].path else self._file.scopes.written(dataset)
+        name = self._file.name(made.func) or "" if isinstance(made, cst.Call) else ""
+        if not isinstance(made, cst.Call) or not made.args or depth > _DEEPEST:
+            return None
+        if _PARTS.match(name):
+            return self._sliced(made.args[0].value, depth + 1)
+        return made if name.endswith(".TensorDataset") else None
 
     def _now_and_then(self, call: cst.Call) -> bool:
         """Whether a condition decides about a read: what is kept in memory is read once."""

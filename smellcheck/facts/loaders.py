@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from .containers import prepared
+from .frameworks import LIGHTNING_BASES
 from .scopes import targets
 from .tree import descend
 
@@ -22,6 +23,9 @@ _CUDA = re.compile(r"""["']cuda\b""")
 _DRAWS = re.compile(r"random|weighted|distributed|episod", re.I)
 _ENDLESS = re.compile(r"infinite|repeat|endless|cycle|forever", re.I)
 _EVALUATES = re.compile(r"test|val|eval|infer|pred", re.I)
+#: The methods that Lightning asks for loaders, and what makes a trainer of it.
+_GIVES = re.compile(r"^(train|val|test|predict)_dataloader$")
+_TRAINERS = frozenset({"Trainer", "from_argparse_args"})
 #: Callers are followed so far.
 _DEEPEST = 3
 
@@ -185,6 +189,24 @@ class Loaders:
             and self._from_batch(node.func.value, loop, 0)
             for node in descend(loop.node, into_functions=False)
         )
+
+    def given_to_lightning(self, loader: cst.Call) -> bool:
+        """Whether a method gives a loader to a trainer of Lightning that surely moves its batches to GPUs."""
+        file = self._file
+        function, owner = file.context.function(loader), file.calls.enclosing_class(loader)
+        if function is None or owner is None or not _GIVES.match(function.name.value):
+            return False
+        if not any(LIGHTNING_BASES.search(file.name(base.value) or "") for base in owner.bases):
+            return False
+        return any(self._has_gpus(call) for call in file.calls.named(_TRAINERS))
+
+    def _has_gpus(self, trainer: cst.Call) -> bool:
+        """Whether a trainer is given a number of GPUs, or told to use them."""
+        for name, given in (("gpus", r"[1-9]\d*|-1"), ("accelerator", r"[\"'](gpu|cuda)[\"']")):
+            arg = self._file.argument(trainer, name)
+            if arg is not None and re.fullmatch(given, self._file.text_of(arg.value)):
+                return True
+        return False
 
     def is_cuda_move(self, call: cst.Call) -> bool:
         """Whether a call moves its receiver to a CUDA device, wherever there is one."""

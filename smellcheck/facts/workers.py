@@ -20,16 +20,20 @@ class Workers:
     def __init__(self, file: File) -> None:
         self._file = file
 
+    def known(self, loader: cst.Call) -> bool:
+        """Whether all that a loader is set to stands in the call, or in settings that are written out."""
+        return not any(arg.star and (arg.star == "*" or self._written(arg.value) is None) for arg in loader.args)
+
     def count(self, loader: cst.Call) -> int | None:
         """How many worker processes a loader has, where that stands in the file: 0 unless it is said."""
-        if any(arg.star and self._written(arg.value) is None for arg in loader.args):
+        if not self.known(loader):
             return None
         given = self.setting(loader, "num_workers", 5)
         return 0 if given is None else self._number(given, 0)
 
     def any(self, loader: cst.Call) -> bool:
         """Whether a loader has worker processes, by a number in the file or a setting that nothing says is nought."""
-        if any(arg.star and self._written(arg.value) is None for arg in loader.args):
+        if not self.known(loader):
             return False
         number = self.count(loader)
         given = self.setting(loader, "num_workers", 5)
