@@ -9,11 +9,13 @@ from smellcheck import File, Fix, Smell, rule
 
 _MISSPELT = re.compile(r"^(requires?|required)_?grad(ient)?s?$")
 
+_TRAINS = re.compile(r"\b(backward|fit|train\w*|optimi[sz]e\w*|attack\w*)\(|Trainer|autograd\.grad")
+
 
 @rule(imports="torch", words="requires_grad require_grad required_grad requires_gradient", practice="freezing")
 def check(node: cst.Assign | cst.Comparison, file: File) -> Iterator[Smell]:
     meant = frozen(node)
-    if meant is None or file.context.in_test(node):
+    if meant is None or file.context.in_test(node) or evaluates(file):
         return
     if isinstance(node, cst.Comparison) and not isinstance(file.parent(node), cst.Expr):
         return
@@ -52,6 +54,11 @@ def frozen(node: cst.Assign | cst.Comparison) -> cst.Attribute | None:
         case _:
             return None
     return target if _MISSPELT.match(target.attr.value) else None
+
+
+def evaluates(file: File) -> bool:
+    """Whether a script takes no gradients at all: what it did not freeze costs none."""
+    return file.imports.is_script and ".eval()" in file.text and not file.matches(_TRAINS)
 
 
 def one_layer(owner: cst.BaseExpression, file: File) -> bool:
