@@ -34,8 +34,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     along = "-1" if dim is None else file.text_of(dim.value)
     read = cuts(call, call.func.attr.value, file)
     counts = [few(cut, file) for _, cut in read]
-    # Arrays have both methods too, but no `dim` and nothing descending.
+    # Arrays have both methods too, but no `dim` and nothing descending, and their `sort` gives nothing to take apart.
     tensor = function or order is not None or any(arg.keyword and arg.keyword.value == "dim" for arg in call.args)
+    tensor = tensor or taken_apart(call, file)
     if file.context.in_test(call) or not (tensor or file.values.kind(given) in ("tensor", "output")):
         return
     if along in ("-1", "0") and (is_flat(given, file) or file.ranks.of(given) == 1) and one_place(call, read, file):
@@ -44,7 +45,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not read or None in counts or not all(is_along(cut, along, given, file) for _, cut in read):
         return
     count = max((str(one) for one in counts), key=lambda one: (len(one), one))
-    message = f"all entries are sorted, of which the first {count} are read"
+    ends = {end(cut) for _, cut in read}
+    message = f"all entries are sorted, of which the {' and '.join(sorted(ends))} {count} are read"
     part, cut = read[0]
     axis = "" if dim is None else f", dim={along}"
     axis += "" if order is not None and file.text_of(order.value) == "True" else ", largest=False"
@@ -53,7 +55,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         spelled = file.names.local_name("torch.topk", call)
         owner = f"{spelled}({{}}, " if spelled else ""
     text = f"{owner.format(file.text_of(given))}{count}{axis}).{part}"
-    alone = file.context.within(call, cut)
+    alone = file.context.within(call, cut) and ends == {"first"}
     yield Smell(call, message, Fix.suggestion("Use `topk`", file.replace(cut, text)) if owner and alone else None)
 
 
@@ -100,8 +102,25 @@ def which(call: cst.Call, name: str, file: File) -> tuple[str | None, cst.CSTNod
     return None, call
 
 
+def taken_apart(call: cst.Call, file: File) -> bool:
+    """Whether the values and the places of a sort get a name each."""
+    match call.func, file.parent(call):
+        case (
+            cst.Attribute(attr=cst.Name("sort")),
+            cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=[_, _]))]),
+        ):
+            return True
+    return False
+
+
+def end(cut: Cut) -> str:
+    """At which end of a sort the entries stand that are kept."""
+    last = cut.slice[-1].slice if isinstance(cut, cst.Subscript) else None
+    return "last" if isinstance(last, cst.Slice) and last.upper is None else "first"
+
+
 def few(cut: Cut, file: File) -> str | None:
-    """How many of the first entries a narrowing or the last index of a subscript keeps, where it surely is a few."""
+    """How many entries at one end a narrowing or the last index of a subscript keeps, where it surely is a few."""
     if isinstance(cut, cst.Call):
         start, length = file.argument(cut, "start", 1), file.argument(cut, "length", 2)
         from_first = start is not None and file.text_of(start.value) == "0"
@@ -109,6 +128,8 @@ def few(cut: Cut, file: File) -> str | None:
     match cut.slice[-1].slice:
         case cst.Slice(lower=None | cst.Integer(), upper=cst.BaseExpression() as upper, step=None):
             return small(upper, file)
+        case cst.Slice(lower=cst.UnaryOperation(operator=cst.Minus(), expression=lower), upper=None, step=None):
+            return small(lower, file)
     return None
 
 

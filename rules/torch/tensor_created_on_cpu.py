@@ -12,6 +12,7 @@ _OTHERS = ("torch.linspace", "torch.logspace", "torch.rand", "torch.randn", "tor
 # These take sizes as well, and no device.
 _LEGACY = tuple(f"torch.{name}Tensor" for name in ("Long", "Float", "Int", "Double", "Byte", "Bool", ""))
 _FROM_NUMPY = ("torch.from_numpy", "torch.tensor", "torch.as_tensor", *_LEGACY)
+_DRAWN = {f"torch.{name}" for name in ("rand", "randn", "randint")}
 _INDICES = ("torch.arange", "torch.randint", "torch.randperm")
 # What writes all of a tensor anew: with a number that stands there, or with others for each device.
 _FILLS = {"fill_", "zero_"}
@@ -54,7 +55,12 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         return
     if device.strip("\"'").startswith("cpu") or file.context.in_test(made) or rare(made, file):
         return
-    if not file.hot.runs_each_step(made) and not file.sizes.follow_device(moved) and not file.sizes.follow(made):
+    if not (
+        file.hot.runs_each_step(made)
+        or file.sizes.follow_device(moved)
+        or file.sizes.follow(made)
+        or file.hot.weighs_penalty(made)
+    ):
         return
     if moved.args and on_the_host(moved.args[0].value, file):
         return
@@ -68,6 +74,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     if not whole or (isinstance(moved.func, cst.Attribute) and goes_along(moved, moved.func, file)):
         yield Smell(made, message)
         return
+    if isinstance(moved.func, cst.Attribute):
+        received = moved.func.value
     edits = (
         file.add_argument(made, f"device={where(moved, file)}"),
         Edit((received.rpar[-1] if received.rpar else received, "end"), (moved, "end"), ""),
@@ -172,12 +180,27 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(call, cst.Call) or call.func is not attribute:
             after = file.moves.right_after(made) if straight(current, file) else None
-            return after or file.moves.wherever_used(current) or file.moves.on_one_side(current), made
+            named = after or file.moves.wherever_used(current) or file.moves.on_one_side(current)
+            return named or computed(made, file), made
         if file.moves.destination(call) is not None or goes_along(call, attribute, file):
             return call, current
         if not (is_cast(call, attribute, file) or is_fill(call, file) or sets_ones(call, file)):
-            return None, made
+            return computed(made, file), made
         current = call
+
+
+def computed(made: cst.Call, file: File) -> cst.Call | None:
+    """The call that moves what is made of random numbers with other numbers; of constants it is another rule's."""
+    if file.name(made.func) not in _DRAWN:
+        return None
+    home = file.context.function(made)
+    # A search starts from random numbers once, and goes on in rounds of its own.
+    if not file.hot.runs_each_step(made) and any(file.tree.own_of_type(cst.For, home or file.module)):
+        return None
+    *between, last = file.journeys.of(made)
+    sides = [side for one in between if isinstance(one, cst.BinaryOperation) for side in (one.left, one.right)]
+    alone = not any(file.journeys.on_host(side) for side in sides)
+    return last if alone and isinstance(last, cst.Call) and file.journeys.moves(last) else None
 
 
 def steps(made: cst.Call, moved: cst.Call, file: File) -> Iterator[cst.CSTNode]:

@@ -48,6 +48,18 @@ class Hot:
         """Whether a node runs often, or in each epoch of a training that takes one step an epoch."""
         return self._often(node, 0) or self._often(node, 0, whole=True)
 
+    def weighs_penalty(self, node: cst.CSTNode) -> bool:
+        """Whether a node weighs a gradient that gets a graph of its own: it is for a loss, which each step computes."""
+        function = self._file.context.function(node)
+        if function is None or not function.params.params or function.name.value == "__init__":
+            return False
+        for child, above in self._file.context.ancestors(node):
+            if isinstance(above, cst.Call) and self._file.name(above.func) == "torch.autograd.grad":
+                graph = self._file.argument(above, "create_graph", 4)
+                wanted = graph is not None and self._file.text_of(graph.value) == "True"
+                return wanted and self._file.argument(above, "grad_outputs", 2) is child
+        return False
+
     def _often(self, node: cst.CSTNode, depth: int, *, whole: bool = False) -> bool:
         """Whether a node runs often; with `whole`, epochs that are one step are often enough."""
         context = self._file.context

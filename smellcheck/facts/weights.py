@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import libcst as cst
 
 from .elsewhere import CallSite
+from .tree import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,8 @@ _LIKE = frozenset({"expand_as", "view_as", "reshape_as", "type_as"})
 _NEW = frozenset({"new", "new_empty", "new_full", "new_ones", "new_tensor", "new_zeros"})
 #: Through how many functions a tensor is followed that is lent to them.
 _DEEPEST = 3
+#: The most files that are looked at for whether they read what an object keeps.
+_MENTIONING = 20
 #: What the options that ask for weights are named.
 _OPTION = re.compile(
     r"(^|_)(att(n|ention)?s?|weights?|prob(abilitie)?s?|scores?|vis\w*|maps?)(_|$)"
@@ -171,9 +174,40 @@ class Weights:
         match file.parent(call):
             case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=elements))]) if at < len(elements):
                 name = elements[at].value
+                if isinstance(name, cst.Attribute):
+                    return self._lies_kept(file, name)
                 if not isinstance(name, cst.Name):
                     return False
                 return all(file is self._file and self._thrown_away(use) for use in file.uses(name))
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer(value=picked)))]):
                 return picked != str(at)
         return False
+
+    def _lies_kept(self, file: File, kept: cst.Attribute) -> bool:
+        """Whether nothing reads what an object keeps under a name: neither its own file, nor another that names it."""
+        word, owner, project = kept.attr.value, file.calls.enclosing_class(kept), self._file.project
+        if owner is None or dotted(kept) != ["self", word]:
+            return False
+        named = project.mentioning(word) if project is not None else []
+        others = [path for path in named if path not in (file.path, project and project.path)] if named else []
+        if named is None or len(others) > _MENTIONING:
+            return False
+        # Of an attribute of its own, another class says `self`; a class that derives from this one names it.
+        elsewhere = re.compile(rf"(?<!\bself)\.{word}\b|[\"']{word}\b|\bclass \w+\([^)]*\b{owner.name.value}\b")
+        texts = [project.module_text(path) if project is not None else None for path in others]
+        if any(text is None or elsewhere.search(text) for text in texts):
+            return False
+        return not any(self._may_read(file, one, owner) for one in file.all(cst.Attribute) if one.attr.value == word)
+
+    def _may_read(self, file: File, attribute: cst.Attribute, owner: cst.ClassDef) -> bool:
+        """Whether an attribute is read where it stands, and not surely one of another class that has it as well."""
+        outer: cst.CSTNode | None = file.parent(attribute)
+        while isinstance(outer, cst.Element | cst.Tuple | cst.List):
+            outer = file.parent(outer)
+        cls = file.calls.enclosing_class(attribute)
+        if isinstance(outer, cst.AssignTarget):
+            return False
+        if cls is None or dotted(attribute) != ["self", attribute.attr.value]:
+            return True
+        related = owner in file.calls.bases(cls) or cls in file.calls.bases(owner)
+        return related or not file.values.attribute_values(cls, attribute.attr.value)
