@@ -132,7 +132,8 @@ def filler(made: cst.Call, file: File) -> str | None:
     if file.name(made.func) not in _FROM_NUMPY or not made.args:
         return None
     above = file.parent(made)
-    if file.name(made.func) in _LEGACY and is_fill(file.parent(above) if above is not None else None, file):
+    filled = (file.parent(above) if above is not None else None, file.journeys.called_next(made))
+    if file.name(made.func) in _LEGACY and any(is_fill(call, file) for call in filled):
         return file.text_of(made.func)
     array = made.args[0].value
     if isinstance(array, cst.Name):

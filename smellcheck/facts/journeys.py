@@ -52,6 +52,20 @@ class Journeys:
                 return True
         return self._file.moves.destination(step) is not None
 
+    def called_next(self, made: cst.BaseExpression) -> cst.Call | None:
+        """The method that the next statement calls on what is made and named, and on nothing else."""
+        statement = self._file.context.statement(made)
+        block = self._file.parent(statement)
+        match statement:
+            case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as name)])]):
+                after = block.body if isinstance(block, cst.IndentedBlock) else ()
+            case _:
+                return None
+        match [*after][[*after].index(statement) + 1 :][:1] if after else []:
+            case [cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=on)) as call)])]:
+                return call if self._file.same(on, name) else None
+        return None
+
     def _next(self, current: cst.BaseExpression) -> cst.BaseExpression | None:
         """What is made of a constant with nothing but numbers, or the call that moves it, or its name where it is
         read."""
