@@ -7,6 +7,7 @@ from functools import cached_property
 
 import libcst as cst
 
+from .facts.arms import Arms
 from .facts.attention import Attentions
 from .facts.batches import Batches
 from .facts.broken import Broken
@@ -187,6 +188,11 @@ class File(Parsed):
     def networks(self) -> Networks:
         """Which networks names stand for."""
         return Networks(self)
+
+    @cached_property
+    def arms(self) -> Arms:
+        """Which arms of conditions are never taken."""
+        return Arms(self)
 
     @cached_property
     def datasets(self) -> Datasets:

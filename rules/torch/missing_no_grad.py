@@ -25,6 +25,7 @@ _LARGER = re.compile(
     r"densenet|(?<![a-z])(bert|vit)(?![a-z])",
     re.I,
 )
+_FITS = re.compile(r"\.fit\(|trainer\.train\(|\.train\(\w*(load|data)", re.I)
 _MOVES = re.compile(r"\.(to|cuda)\(|device|prepare|Parallel")
 # A loss has no weights, as a rule: it records what it is given, if that records.
 _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.I)
@@ -203,7 +204,7 @@ def behind_training(call: cst.Call, file: File) -> bool:
 
 def after_fit(call: cst.Call, file: File) -> bool:
     """Whether each turn of the loop around a forward trains a network from beginning to end."""
-    return any(".fit(" in file.text_of(loop.node) for loop in file.context.loops(call)[:1])
+    return any(_FITS.search(file.text_of(loop.node)) for loop in file.context.loops(call)[:1])
 
 
 def watched(call: cst.Call, file: File) -> bool:

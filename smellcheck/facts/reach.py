@@ -57,7 +57,7 @@ class Reach:
     def used(self, node: cst.CSTNode) -> bool:
         """Whether the project itself may use the code at a node; false where only others could, who import from it."""
         project = self._file.project
-        if project is not None and project.is_brought:
+        if (project is not None and project.is_brought) or not self._file.arms.taken(node):
             return False
         if project is None or project.is_small:
             return True

@@ -287,6 +287,31 @@ def test_what_came_with_a_licence_of_its_own_is_the_work_of_others(tmp_path: Pat
     assert levels(text, tmp_path / "main.py") == ["warning"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "test", "expected"),
+    [
+        ("mode = 'train'", "mode == 'rate'", "info"),
+        ("mode = 'rate'", "mode == 'rate'", "warning"),
+        ("mode = 'rate'", "mode != 'rate'", "info"),
+        ("rated = False", "rated", "info"),
+        ("rated = True", "not rated", "info"),
+        ("rated = False\nrated = bool(x)", "rated", "warning"),
+        ("mode = x.mode", "mode == 'rate'", "warning"),
+    ],
+)
+def test_what_a_name_that_is_set_once_leaves_out_does_not_run(
+    setting: str, test: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    plain = "for x in loader:\n        print(model(x).argmax(1).tolist())\n"
+    assert levels(f"{HEAD}{setting}\nif {test}:\n    {plain}", tmp_path / "a.py") == [expected]
+    called = f"def rate():\n    {plain}\n{setting}\nif {test}:\n    rate()\n"
+    assert levels(HEAD + called, tmp_path / "a.py") == [expected]
+    otherwise = f"{setting}\nif {test}:\n    print(x)\nelse:\n    {plain}"
+    other = {"info": "warning", "warning": "info"}[expected] if "x" not in setting else "warning"
+    assert levels(HEAD + otherwise, tmp_path / "a.py") == [other]
+
+
 def test_volatile_inputs_of_any_module_tell_of_an_old_torch(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     body = HEAD + "for x in loader:\n    print(model(x).argmax(1).tolist())\n"
