@@ -84,6 +84,9 @@ class Readbacks:
                 return self.on_host(inner, depth, within=within)
             case cst.Subscript(value=inner):
                 return self.on_host(inner, depth, within=True)
+            # A number beside a tensor takes the tensor's place, wherever that is.
+            case cst.BinaryOperation(left=left, right=right) if self._file.values.kind(left) == "number":
+                return self.on_host(right, depth)
             case cst.BinaryOperation(left=inner) | cst.Comparison(left=inner):
                 return self.on_host(inner, depth)
             case cst.Name() if depth < _DEEPEST:
