@@ -93,8 +93,12 @@ class Readbacks:
                 reaching = self._file.scopes.reaching(node)
                 return bool(reaching) and all(
                     one.kind == "assign"
-                    and one.value is not None
-                    and self.on_host(one.value, depth + 1, within=within or bool(one.path))
+                    and isinstance(one.value, cst.BaseExpression)
+                    and (
+                        self.on_host(part, depth + 1, within=within)
+                        if (part := self._file.scopes.part(one.value, one.path)) is not None
+                        else self.on_host(one.value, depth + 1, within=True)
+                    )
                     for one in reaching
                 )
         return False
