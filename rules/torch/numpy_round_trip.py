@@ -22,7 +22,9 @@ _TWINS = {
     "power": "pow", "repeat": "repeat_interleave", "linalg.norm": "linalg.norm",
 }  # fmt: skip
 _TWINS |= {name: name for name in _ALIKE}
-_METHODS = re.compile(r"^(astype|reshape|transpose|copy|squeeze|sum|mean|max|min|clip|argmax|argmin|ravel|flatten)$")
+#: Methods of an array, and what torch calls them; a copy alone does nothing.
+_METHODS = {"astype": "to", "transpose": "permute", "max": "amax", "min": "amin", "clip": "clamp", "ravel": "flatten"}
+_METHODS |= {name: name for name in ("reshape", "squeeze", "sum", "mean", "argmax", "argmin", "flatten")}
 _CASTS = re.compile(r"^(float|double|half|long|int|bool|unsqueeze|squeeze|type|type_as|view|reshape|clamp)$")
 #: Names and calls are followed so far.
 _DEEPEST = 20
@@ -39,7 +41,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         if for_nothing(call, file):
             yield Smell(call, "a tensor is copied to the host and back, and nothing is done to it there")
         return
-    twins = ", ".join(f"`torch.{_TWINS[name]}`" for name in dict.fromkeys(done))
+    twins = ", ".join(dict.fromkeys(done))
     yield Smell(call, f"a tensor is copied to the host and back for what {twins} would do where it is")
 
 
@@ -55,7 +57,7 @@ def for_nothing(call: cst.Call, file: File) -> bool:
 
 
 def functions(node: cst.CSTNode, file: File, depth: int = 0) -> list[str] | None:
-    """The functions of NumPy that are all that happens to a tensor read from a device; `None` for anything else."""
+    """What torch would use for all that happens to a tensor read from a device; `None` for anything else."""
     # Names that are bound to each other in a circle lead nowhere.
     if depth > _DEEPEST:
         return None
@@ -63,23 +65,33 @@ def functions(node: cst.CSTNode, file: File, depth: int = 0) -> list[str] | None
     match node:
         case cst.Call(func=cst.Attribute(value=tensor, attr=cst.Name("numpy")), args=[]):
             return [] if downloaded(tensor, file) else None
-        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method))) if _METHODS.match(method) and (
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("copy"))) if file.name(node.func) is None:
+            return functions(inner, file, depth)
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=method))) if method in _METHODS and (
             file.name(node.func) is None
         ):
+            return then(functions(inner, file, depth), f"`Tensor.{_METHODS[method]}`")
+        case cst.Attribute(value=inner, attr=cst.Name("T")):
             return functions(inner, file, depth)
         case cst.Call(args=[cst.Arg(value=first, star="", keyword=None), *_]):
             return called(node, first, file, depth)
         case cst.Subscript(value=inner):
-            found = functions(inner, file, depth)
-            return found if found is None else [*found, *(["flip"] if backwards(node) else [])]
+            return then(functions(inner, file, depth), "`torch.flip`" if backwards(node) else "an index")
         case cst.BinaryOperation(left=left, right=right):
             found = functions(left, file, depth)
-            return found if found is not None else functions(right, file, depth)
+            return then(found if found is not None else functions(right, file, depth), "arithmetic")
+        case cst.Attribute() if (bound := just_bound(node, file)) is not None:
+            return functions(bound, file, depth)
         case cst.Name():
             reaching = file.scopes.reaching(node)
             if len(reaching) == 1 and reaching[0].kind == "assign" and not reaching[0].path and only_use(node, file):
                 return functions(reaching[0].value, file, depth)
     return None
+
+
+def then(done: list[str] | None, *more: str) -> list[str] | None:
+    """What is done, and more of it; `None` where that is not known."""
+    return done if done is None else [*done, *more]
 
 
 def called(call: cst.Call, first: cst.CSTNode, file: File, depth: int) -> list[str] | None:
@@ -88,10 +100,39 @@ def called(call: cst.Call, first: cst.CSTNode, file: File, depth: int) -> list[s
     if name in ("array", "asarray", "ascontiguousarray"):
         return functions(first, file, depth)
     held = [one.value for one in first.elements] if isinstance(first, cst.List | cst.Tuple) else [first]
+    held = gathered(first, file) or held
     found = [functions(one, file, depth) for one in held]
     if name not in _TWINS or (file.name(call.func) or "") == name or not found or None in found:
         return None
-    return [*(inner for one in found if one is not None for inner in one), name]
+    return [*(inner for one in found if one is not None for inner in one), f"`torch.{_TWINS[name]}`"]
+
+
+def gathered(node: cst.CSTNode, file: File) -> list[cst.BaseExpression]:
+    """What a function gathers in a list that it does nothing else with than to join it here."""
+    found = file.elements.gathered(node) if isinstance(node, cst.Name) else []
+    function = file.context.function(node)
+    if not found or function is None or not isinstance(node, cst.Name):
+        return []
+    above = [
+        file.parent(name) for name in file.tree.named(node.value, function) if name is not node and file.reads(name)
+    ]
+    appends = all(isinstance(one, cst.Attribute) and one.attr.value == "append" for one in above)
+    return found if appends else []
+
+
+def just_bound(node: cst.Attribute, file: File) -> cst.BaseExpression | None:
+    """What the statement right before bound an attribute to that this one binds anew: nobody else sees it."""
+    statement = file.context.statement(node)
+    block = file.parent(statement)
+    at = block.body.index(statement) if isinstance(block, cst.IndentedBlock) and statement in block.body else 0
+    match statement, block.body[at - 1] if at else None:
+        case (
+            cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=again)])]),
+            cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=first)], value=value)]),
+        ) if file.same(again, node) and file.same(first, node):
+            uses = [one for one in file.tree.of_type(cst.Attribute, statement) if file.same(one, node)]
+            return value if len(uses) == 2 else None
+    return None
 
 
 def only_use(name: cst.Name, file: File) -> bool:
@@ -150,9 +191,9 @@ def goes_back(call: cst.Call, file: File) -> bool:
         outer := file.parent(above), cst.Call
     ):
         target = file.moves.destination(outer)
-        if target is not None or above.attr.value == "to":
+        if target is not None or (above.attr.value == "to" and not casts(outer, file)):
             return target is None or "cpu" not in target
-        if not _CASTS.match(above.attr.value):
+        if target is None and above.attr.value != "to" and not _CASTS.match(above.attr.value):
             return False
         current = outer
     match file.parent(current):
@@ -161,6 +202,14 @@ def goes_back(call: cst.Call, file: File) -> bool:
         case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]):
             return any(moved(use, file) for use in file.uses(bound))
     return False
+
+
+def casts(call: cst.Call, file: File) -> bool:
+    """Whether a `to` only says of what type the numbers shall be: `x.to(torch.float32)`, `x.to(dtype=kind)`."""
+    return all(
+        (arg.keyword is not None and arg.keyword.value != "device") or (file.name(arg.value) or "").startswith("torch.")
+        for arg in call.args
+    )
 
 
 def moved(use: cst.Name, file: File) -> bool:

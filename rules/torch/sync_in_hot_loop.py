@@ -243,7 +243,11 @@ def by_itself(call: cst.Call, file: File) -> Iterator[Smell]:
     """One step of a training, repeated by its callers, that reads its figures to report them or to give them back."""
     function = file.context.function(call)
     found = file.figures.of_step(function) if function is not None else []
-    if not found or not (file.matches(_DEVICES) or any(".cpu()" in file.text_of(one) for one in found)):
+    sent = file.figures.of_sent(function) if function is not None and not found else []
+    # Losses that a file only defines are computed wherever the network is.
+    there = file.matches(_DEVICES) or (sent and not file.mentions("optim"))
+    found = found or sent
+    if not found or not (there or any(".cpu()" in file.text_of(one) for one in found)):
         return
     often = "once" if len(found) == 1 else f"{len(found)} times"
     message = (

@@ -16,6 +16,7 @@ _SCHEDULE = re.compile(r"torch\.(linspace|arange|logspace|full|zeros|ones)\(|spl
 
 _FIRST = re.compile(r"\blen\(\w*state\w*\) == 0|not (in )?\w*state|random")
 _SAME = re.compile(r"^(detach|clone|float|squeeze|flatten|view|reshape|contiguous|long|int|data)$")
+_NEW = re.compile(r"^new_(zeros|ones|full|empty|tensor)$")
 _REDUCES = ("norm", "mean", "sum")
 _MADE_THERE = {f"torch.{name}" for name in ("arange", "randperm", "zeros", "ones", "linspace", "from_numpy", "rand")}
 
@@ -43,7 +44,8 @@ class Elements:
             return over if computed and not self._is_begun(call, loop) else None
         while isinstance(read, cst.Call) and isinstance(read.func, cst.Attribute) and _SAME.match(read.func.attr.value):
             read = read.func.value
-        part, copied = read, method == "cpu"
+        # What is sent back at once is neither drawn nor saved.
+        part, copied = read, method == "cpu" and not self._is_sent_back(call)
         # Of a row that is cut, only a part may be wanted.
         while (
             copied
@@ -256,7 +258,7 @@ class Elements:
         made = self._origins(tensor)
         masks = copied and all(self._is_mask(one) for one in made[1:] or made)
         known = masks or self._file.values.kind(tensor) == "tensor" or (not copied and self._is_moved(tensor))
-        if not known or self._file.readbacks.on_host(tensor):
+        if not (known or self._is_new(tensor)) or self._file.readbacks.on_host(tensor):
             return False
         # A loss or a network of one's own may give several tensors at once.
         several = any(
@@ -264,14 +266,39 @@ class Elements:
         )
         return not several and not any(_SCHEDULE.search(self._file.text_of(one)) for one in made)
 
+    def _is_sent_back(self, call: cst.Call) -> bool:
+        """Whether what is made of a piece is moved to a device in the same expression: `f(x.cpu()).to(device)`."""
+        for _, above in self._file.context.ancestors(call):
+            target = self._file.moves.destination(above)
+            if target is not None and "cpu" not in target:
+                return True
+            if not isinstance(above, cst.Arg | cst.Call | cst.Attribute):
+                return False
+        return False
+
+    def _is_new(self, tensor: cst.CSTNode | None, depth: int = 0) -> bool:
+        """Whether a name holds what only a tensor can make, or rows cut of it: `x.new_zeros(n)`."""
+        match tensor:
+            case cst.Call(func=cst.Attribute(attr=cst.Name(value=method))):
+                return bool(_NEW.match(method))
+            case cst.Subscript(value=cst.Name() as inner) if depth < 2:
+                return self._is_new(inner, depth + 1)
+            case cst.Name():
+                reaching = self._file.scopes.reaching(tensor)
+                return len(reaching) == 1 and not reaching[0].path and self._is_new(reaching[0].value, depth)
+        return False
+
     def _is_moved(self, tensor: cst.BaseExpression) -> bool:
         """Whether a name was surely moved to a device: of what has items that are read so, only a tensor can be."""
         reaching = self._file.scopes.reaching(tensor) if isinstance(tensor, cst.Name) else ()
-        moves = [self._file.moves.destination(one.value) if one.value is not None else None for one in reaching]
-        return bool(moves) and all(
-            one.kind == "assign" and not one.path and where is not None and "cpu" not in where
-            for one, where in zip(reaching, moves, strict=True)
-        )
+        made = [
+            self._file.scopes.part(one.value, one.path)
+            if one.kind == "assign" and isinstance(one.value, cst.BaseExpression)
+            else None
+            for one in reaching
+        ]
+        moves = [self._file.moves.destination(_uncast(one)) if one is not None else None for one in made]
+        return bool(moves) and all(where is not None and "cpu" not in where for where in moves)
 
     def _is_mask(self, made: cst.CSTNode) -> bool:
         """Whether something unknown was compared with a number: of what has items, a tensor or an array."""
@@ -287,3 +314,10 @@ class Elements:
         """The expression, and what its name is bound to."""
         bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) else ()
         return [node, *(one.value for one in bound if one.value is not None and one.kind in ("assign", "for"))]
+
+
+def _uncast(made: cst.BaseExpression) -> cst.BaseExpression:
+    """What is cast or seen otherwise: `x.to(device)` of `x.to(device).float()`."""
+    while isinstance(made, cst.Call) and isinstance(made.func, cst.Attribute) and _SAME.match(made.func.attr.value):
+        made = made.func.value
+    return made

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _CUT = re.compile(r"\.(detach|item|tolist|cpu)\(\)(\.\w+\(\))*$")
 _LOSSES = re.compile(r"loss|criterion|objective", re.I)
 _MEASURES = re.compile(r"(^|_)(eval\w*|val(id\w*)?|test\w*|metrics?|report|log|plot|print)(_|$)", re.I)
+#: Functions that send a part of a loss backward themselves, for whoever trains.
+_SENDS = re.compile(r"loss|penalty|criterion|backward|step", re.I)
 #: So many figures that are given back are a step's, whatever its name.
 _MANY = 3
 
@@ -50,6 +52,32 @@ class Figures:
                 if len(reads) >= _MANY:
                     return reads
         return []
+
+    def of_sent(self, function: cst.FunctionDef) -> list[cst.Call]:
+        """The loss that a function sends backward, as others step, and then reads only to give its number back."""
+        file = self._file
+        own = file.calls.own_calls(function)
+        sent = [one for call in own if (one := file.steps.sent(call)) is not None]
+        named = function.name.value
+        if len(sent) != 1 or not _SENDS.search(named) or _MEASURES.search(named) or file.context.loops(sent[0]):
+            return []
+        if file.context.function(function) is not None or any(file.steps.stepping(one) is not None for one in own):
+            return []
+        if not all(file.readbacks.reported(one) for one in file.calls.callers(function)):
+            return []
+        match [one for one in file.tree.own_of_type(cst.Return, function.body) if isinstance(one.value, cst.Call)]:
+            case [cst.Return(value=cst.Call(func=cst.Attribute(value=loss, attr=cst.Name("item"))) as read)]:
+                again = self._is_same(loss, sent[0])
+                return [read] if again and not file.context.loops(read) and file.readbacks.waits(read) else []
+        return []
+
+    def _is_same(self, one: cst.BaseExpression, other: cst.BaseExpression) -> bool:
+        """Whether two names surely mean the same value."""
+        reaching = self._file.scopes.reaching
+        match one, other:
+            case cst.Name(), cst.Name():
+                return one.value == other.value and set(reaching(one)) == set(reaching(other))
+        return False
 
     def _is_number(self, read: cst.Call) -> bool:
         """Whether a read takes one number: `loss.item()`, `float(loss)`, or the copy in `loss.cpu().item()`."""

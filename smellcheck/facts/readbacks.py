@@ -84,14 +84,21 @@ class Readbacks:
                 return self.on_host(inner, depth, within=within)
             case cst.Subscript(value=inner):
                 return self.on_host(inner, depth, within=True)
+            # A number beside a tensor takes the tensor's place, wherever that is.
+            case cst.BinaryOperation(left=left, right=right) if self._file.values.kind(left) == "number":
+                return self.on_host(right, depth)
             case cst.BinaryOperation(left=inner) | cst.Comparison(left=inner):
                 return self.on_host(inner, depth)
             case cst.Name() if depth < _DEEPEST:
                 reaching = self._file.scopes.reaching(node)
                 return bool(reaching) and all(
                     one.kind == "assign"
-                    and one.value is not None
-                    and self.on_host(one.value, depth + 1, within=within or bool(one.path))
+                    and isinstance(one.value, cst.BaseExpression)
+                    and (
+                        self.on_host(part, depth + 1, within=within)
+                        if (part := self._file.scopes.part(one.value, one.path)) is not None
+                        else self.on_host(one.value, depth + 1, within=True)
+                    )
                     for one in reaching
                 )
         return False
