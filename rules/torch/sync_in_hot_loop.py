@@ -175,8 +175,8 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     if first_sent(calls, file) is not sent:
         return
     reads = file.readbacks
-    found = [one for one in calls if reads.may_wait(one) and not reads.seldom(one, loop) and reads.reported(one)]
-    found = [one for one in found if reads.waits(one)]
+    found = [one for one in calls if reads.may_wait(one) and not reads.seldom(one, loop, beside=sent)]
+    found = [one for one in found if reads.reported(one) and reads.waits(one)]
     if not found:
         return
     times = sum(not otherwise(one, found, loop, file) for one in found)
@@ -184,9 +184,10 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     always = [one for one in found if not file.context.is_guarded(one, loop)]
     few = len(always) < _MANY
     often = "once" if times == 1 else f"{times} times"
+    steps = "every step" if always or not file.readbacks.every_few(found[0], loop) else "every other step or so"
     yield Smell(
         (always or found)[0],
-        f"every step waits for the device {often}, only to report figures or add them up",
+        f"{steps} waits for the device {often}, only to report figures or add them up",
         summed(found, loop, file),
         level="advice" if few else None,
     )

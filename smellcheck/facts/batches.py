@@ -35,6 +35,7 @@ _LISTED = {
     "torch.LongTensor",
 }
 _EXPANDS = ("torch.unsqueeze", "numpy.expand_dims")
+_NEW_AXES = ("numpy.newaxis", "torch.newaxis")
 _IMAGES = re.compile(r"(^|_)(image|img|frame|picture|photo|crop)$", re.I)
 _TENSORS = {'"pt"', "'pt'"}
 
@@ -75,11 +76,12 @@ class Batches:
         """What a name holds, where all that bind it in the loop make a batch of one of the same item."""
         found = None
         for definition in self._file.scopes.reaching(name):
-            if definition.kind != "assign" or definition.path or definition.value is None:
+            if definition.kind != "assign" or not isinstance(definition.value, cst.BaseExpression):
                 return None
-            if not self._file.context.within(definition.node, loop):
+            bound = self._file.scopes.part(definition.value, definition.path)
+            if bound is None or not self._file.context.within(definition.node, loop):
                 return None
-            inner = self._single(definition.value, loop, depth + 1)
+            inner = self._single(bound, loop, depth + 1)
             if inner is None or (found is not None and self._file.text_of(inner) != self._file.text_of(found)):
                 return None
             found = inner
@@ -106,9 +108,13 @@ class Batches:
         return self._processed(call, loop)
 
     def _taken(self, node: cst.Subscript, loop: LoopNode, depth: int) -> cst.CSTNode | None:
-        """`x[None]`, `x[i:i + 1]`, `x[[i]]`, and `inputs["input_ids"]` of a tokenizer's answer."""
+        """`x[None]`, `x[np.newaxis]`, `x[i:i + 1]`, `x[[i]]`, and `inputs["input_ids"]` of a tokenizer's answer."""
         match node:
             case cst.Subscript(value=item, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Name("None"))), *_]):
+                return item
+            case cst.Subscript(value=item, slice=[cst.SubscriptElement(slice=cst.Index(value=axis)), *_]) if (
+                self._file.name(axis) in _NEW_AXES
+            ):
                 return item
             case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.List(elements=[_]))), *_]):
                 return node

@@ -25,6 +25,8 @@ _PASSES = (
     cst.FormattedString, cst.FormattedStringExpression, cst.ConcatenatedString, cst.DictComp, cst.Call, cst.Attribute,
 )  # fmt: skip
 _DEEPEST = 4
+#: Every second, third or fourth turn is as good as every one.
+_MANY_TURNS = 4
 #: What is asked for to look closer, and is not there otherwise.
 _ASKED = re.compile(r"debug|verbose|print|profil|%|isinstance|is_tensor|\(", re.I)
 _TIMED = re.compile(r"\btime\b|perf_counter|synchronize|\btimeit|locals\(\)")
@@ -103,21 +105,35 @@ class Readbacks:
                 )
         return False
 
-    def seldom(self, node: cst.CSTNode, loop: cst.CSTNode | None = None) -> bool:
-        """Whether only some turns of a loop get to a node; without one, whether it is done every so many steps."""
+    def seldom(self, node: cst.CSTNode, loop: cst.CSTNode | None = None, *, beside: cst.CSTNode | None = None) -> bool:
+        """Whether only some turns of a loop get to a node; without one, whether it is done every so many steps.
+
+        Where turns are only those that get to what is `beside` it, a condition around both skips none.
+        """
         for child, above in self._file.context.ancestors(node):
             if above is loop:
                 return self._skipped(child, node)
             if isinstance(above, cst.ExceptHandler):
                 return True
             if isinstance(above, cst.If | cst.IfExp) and child is not above.test:
+                if beside is not None and self._file.context.within(beside, child):
+                    continue
                 if child is above.orelse and loop is not None and _asks_for_the_first(above.test):
                     continue
-                if isinstance(loop, cst.For | cst.While) and self._settled(above.test, loop):
+                if isinstance(loop, cst.For | cst.While) and (
+                    self._settled(above.test, loop) or _lets_many(above.test)
+                ):
                     continue
                 if loop is not None or re.search(r"%|isinstance|is_tensor", self._file.text_of(above.test)):
                     return True
         return False
+
+    def every_few(self, node: cst.CSTNode, loop: cst.CSTNode) -> bool:
+        """Whether every second turn of a loop gets to a node, or so."""
+        return any(
+            isinstance(above, cst.If) and _lets_many(above.test) and self._file.context.within(above, loop)
+            for _, above in self._file.context.ancestors(node)
+        )
 
     def _settled(self, test: cst.BaseExpression, loop: cst.For | cst.While) -> bool:
         """Whether a condition is the same in all turns of a loop: a setting or a rank, and none that asks for more."""
@@ -208,6 +224,17 @@ def _asked(test: cst.BaseExpression) -> list[cst.BaseExpression]:
         case cst.Comparison(left=cst.Call(func=cst.Name("type"), args=[cst.Arg(value=thing)])):
             return [thing]
     return [test]
+
+
+def _lets_many(test: cst.BaseExpression) -> bool:
+    """Whether a test lets every second turn of a loop through, or so: `i % 2 == 0`."""
+    match test:
+        case cst.Comparison(
+            left=cst.BinaryOperation(left=cst.Name(), operator=cst.Modulo(), right=cst.Integer(value=every)),
+            comparisons=[cst.ComparisonTarget(operator=cst.Equal(), comparator=cst.Integer())],
+        ):
+            return 0 < int(every, 0) <= _MANY_TURNS
+    return False
 
 
 def _asks_for_the_first(test: cst.BaseExpression) -> bool:
