@@ -9,7 +9,11 @@ from smellcheck import File, Fix, Smell, rule
 
 _MISSPELT = re.compile(r"^(requires?|required)_?grad(ient)?s?$")
 
-_TRAINS = re.compile(r"\b(backward|fit|train\w*|optimi[sz]e\w*|attack\w*)\(|Trainer|autograd\.grad")
+# `model.train()` switches a mode; what trains is given something, or is a function.
+_TRAINS = re.compile(
+    r"\bbackward\(|(?<![.\w])(fit|train|optimi[sz]e|attack)\w*\(|\.(fit|train|optimi[sz]e|attack)\w*\((?!\))|Trainer"
+    r"|autograd\.grad"
+)
 
 
 @rule(imports="torch", words="requires_grad require_grad required_grad requires_gradient", practice="freezing")
