@@ -58,18 +58,16 @@ class Arms:
                 if value is None or asked is None:
                     return None
                 same = type(value) is type(asked) and value == asked
-                return (
-                    same
-                    if isinstance(operator, cst.Equal)
-                    else not same
-                    if isinstance(operator, cst.NotEqual)
-                    else None
-                )
+                if isinstance(operator, cst.Equal | cst.NotEqual):
+                    return same is isinstance(operator, cst.Equal)
         return None
 
     def _value(self, name: cst.Name) -> str | int | bool | None:
         """What a name is wherever it is read: one assignment sets it, to something that stands there."""
         bound = self._file.scopes.definitions(name)
+        # Settings of a script that reads others over them, by `exec`, say nothing.
+        if self._file.named.by_strings:
+            return None
         if len(bound) != 1 or bound[0].kind != "assign" or bound[0].path or self._is_declared(name.value):
             return None
         return _literal(bound[0].value)

@@ -296,7 +296,8 @@ def test_what_came_with_a_licence_of_its_own_is_the_work_of_others(tmp_path: Pat
         ("rated = False", "rated", "info"),
         ("rated = True", "not rated", "info"),
         ("rated = False\nrated = bool(x)", "rated", "warning"),
-        ("mode = x.mode", "mode == 'rate'", "warning"),
+        ("mode = str(x.mode)  # or so", "mode == 'rate'", "warning"),
+        ("mode = 'train'\nexec(open('settings.py').read())", "mode == 'rate'", "warning"),
     ],
 )
 def test_what_a_name_that_is_set_once_leaves_out_does_not_run(
@@ -308,7 +309,9 @@ def test_what_a_name_that_is_set_once_leaves_out_does_not_run(
     called = f"def rate():\n    {plain}\n{setting}\nif {test}:\n    rate()\n"
     assert levels(HEAD + called, tmp_path / "a.py") == [expected]
     otherwise = f"{setting}\nif {test}:\n    print(x)\nelse:\n    {plain}"
-    other = {"info": "warning", "warning": "info"}[expected] if "x" not in setting else "warning"
+    other = (
+        {"info": "warning", "warning": "info"}[expected] if "x." not in setting and "(" not in setting else "warning"
+    )
     assert levels(HEAD + otherwise, tmp_path / "a.py") == [other]
 
 
