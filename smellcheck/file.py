@@ -40,6 +40,7 @@ from .facts.networks import Networks
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
 from .facts.picks import Picks
+from .facts.pinning import Pinning
 from .facts.ranks import Ranks
 from .facts.reach import Reach
 from .facts.readbacks import Readbacks
@@ -193,6 +194,11 @@ class File(Parsed):
     def arms(self) -> Arms:
         """Which arms of conditions are never taken."""
         return Arms(self)
+
+    @cached_property
+    def pinning(self) -> Pinning:
+        """Which loaders pin their batches."""
+        return Pinning(self)
 
     @cached_property
     def datasets(self) -> Datasets:

@@ -8,12 +8,6 @@ import libcst as cst
 from smellcheck import File, Fix, Smell, rule
 
 _DEEPEST = 4
-# Where there is no GPU, there is nothing that could wait.
-_WITH_GPU = re.compile(r"\(?(torch\.cuda\.is_available\(\)|(self\.)?device(\.type)? == ['\"]cuda['\"])\)?", re.I)
-# A switch for the GPU: where it is off, batches are neither pinned nor copied.
-_SWITCH = re.compile(r"(\w+\.)*(use_?)?cuda|(\w+\.)*use_?gpu", re.I)
-_ASKS = re.compile(r"(\w+\.)*((use|has)_?)?(cuda|gpu)( is not None)?", re.I)
-_EMPTY = ("{}", "dict()")
 
 
 @rule(imports="torch", methods="to cuda", words="for", practice="hardware", level="info")
@@ -68,7 +62,7 @@ def is_seldom(call: cst.Call, loop: cst.For, file: File) -> bool:
         if isinstance(above, cst.ExceptHandler):
             return True
         if isinstance(above, cst.If) and child is not above.test:
-            if child is not above.body or not asks_gpu(above.test, file):
+            if child is not above.body or not file.pinning.asks_gpu(above.test):
                 return True
     return False
 
@@ -100,7 +94,7 @@ def handed(name: cst.Name, file: File) -> cst.FunctionDef | None:
 
 def is_drawn(part: cst.Name, loop: cst.For, file: File) -> bool:
     """Whether a name stands for a part of a batch as a loop over a pinning loader gives it."""
-    return pinned(file.context.loop(loop).over, file) and kept_as_drawn(part, loop, file)
+    return file.pinning.pins(file.context.loop(loop).over) and kept_as_drawn(part, loop, file)
 
 
 def kept_as_drawn(part: cst.Name, loop: cst.CSTNode, file: File) -> bool:
@@ -137,7 +131,7 @@ def draws(value: cst.CSTNode | None, file: File) -> bool:
                 and isinstance(one.func, cst.Name)
                 and one.func.value == "iter"
                 and len(one.args) == 1
-                and pinned(one.args[0].value, file)
+                and file.pinning.pins(one.args[0].value)
                 for one in made
             )
     return False
@@ -175,164 +169,3 @@ def taken_from(bound: object, file: File) -> cst.Name | None:
     while isinstance(value, cst.Subscript):
         value = value.value
     return value if isinstance(value, cst.Name) else None
-
-
-def pinned(loader: cst.CSTNode | None, file: File, depth: int = 0) -> bool:
-    """Whether all that a name may stand for are loaders that pin plain batches of tensors."""
-    if loader is None or depth > _DEEPEST:
-        return False
-    match loader:
-        case (
-            cst.Call(func=cst.Name("tqdm" | "enumerate"), args=[cst.Arg(value=inner), *_])
-            | cst.Call(func=cst.Attribute(attr=cst.Name("log_every")), args=[cst.Arg(value=inner, keyword=None), *_])
-        ):
-            return pinned(inner, file, depth + 1)
-        case cst.Call():
-            return is_pinning(loader, file) or gives_pinned(loader, (), file, depth)
-        case cst.Subscript(value=inner):
-            return pinned(inner, file, depth + 1)
-        case cst.Dict(elements=elements):
-            held = [one.value for one in elements]
-            return bool(held) and all(pinned(one, file, depth + 1) for one in held)
-        case cst.IfExp(body=body, orelse=orelse):
-            ways = [one for one in (body, orelse) if not (isinstance(one, cst.Name) and one.value == "None")]
-            return bool(ways) and all(pinned(one, file, depth + 1) for one in ways)
-        case cst.DictComp(value=value):
-            return pinned(value, file, depth + 1)
-        case cst.Attribute(value=cst.Name("self"), attr=attr):
-            owner = file.calls.enclosing_class(loader)
-            values = file.values.attribute_values(owner, attr.value) if owner is not None else []
-            return bool(values) and all(pinned(one, file, depth + 1) for one in values)
-        case cst.Name():
-            reaching = file.scopes.reaching(loader)
-            return bool(reaching) and all(is_bound_to_pinned(one, file, depth) for one in reaching)
-    return False
-
-
-def is_bound_to_pinned(bound: object, file: File, depth: int) -> bool:
-    """Whether a definition binds such a loader, or a parameter that every call in sight gives one."""
-    match bound.kind:
-        case "assign":
-            if isinstance(bound.value, cst.Call) and bound.path:
-                return gives_pinned(bound.value, bound.path, file, depth)
-            if not bound.path and file.text_of(bound.value) in _EMPTY:
-                return is_filled(bound, file, depth)
-            return not bound.path and pinned(bound.value, file, depth + 1)
-        case "parameter" if isinstance(bound.scope.node, cst.FunctionDef):
-            function = bound.scope.node
-            calls = file.calls.passing(function)
-            given = [file.calls.argument_of(one, function, bound) for one in calls]
-            return bool(given) and all(pinned(one, file, depth + 1) for one in given)
-    return False
-
-
-def is_filled(bound: object, file: File, depth: int) -> bool:
-    """Whether an empty dictionary is filled with such loaders, and with nothing else."""
-    stored = []
-    for use in file.tree.named(bound.name, bound.scope.node):
-        item = file.parent(use)
-        if not isinstance(item, cst.Subscript) or item.value is not use:
-            # Whoever is given it may put others in.
-            if isinstance(item, cst.Arg | cst.Attribute) and file.reads(use):
-                return False
-            continue
-        target = file.parent(item)
-        if isinstance(target, cst.AssignTarget) and isinstance(statement := file.parent(target), cst.Assign):
-            stored.append(statement.value)
-    return bool(stored) and all(pinned(one, file, depth + 1) for one in stored)
-
-
-def gives_pinned(call: cst.Call, path: tuple[int, ...], file: File, depth: int) -> bool:
-    """Whether a function of the project gives such a loader, at a place of a tuple where there is a path."""
-    function = file.calls.callee(call)
-    if function is None:
-        return file.siblings.pins(call, path)
-    whole = [node.value for node in file.calls.own_nodes(function) if isinstance(node, cst.Return)]
-    parts = [one if one is None else file.scopes.part(one, path) for one in whole]
-    return bool(parts) and all(pinned(one, file, depth + 1) for one in parts)
-
-
-def is_pinning(call: cst.Call, file: File) -> bool:
-    """Whether a call makes a loader of torch that pins its batches, and puts them together in torch's own way."""
-    name = file.name(call.func) or ""
-    if not name.startswith("torch.utils.data.") or not name.endswith(".DataLoader"):
-        return False
-    starred = [arg for arg in call.args if arg.star]
-    if file.argument(call, "collate_fn") is not None or any(arg.star == "*" for arg in starred):
-        return False
-    pins = file.argument(call, "pin_memory")
-    if pins is not None:
-        return not starred and turned_on(pins.value, file)
-    return len(starred) == 1 and settings_pin(starred[0].value, file)
-
-
-def turned_on(value: cst.BaseExpression, file: File) -> bool:
-    """Whether a switch is on wherever there is a GPU."""
-    if _SWITCH.fullmatch(file.text_of(value)):
-        return True
-    if isinstance(value, cst.Name) and value.value != "True":
-        reaching = file.scopes.reaching(value)
-        made = reaching[0].value if len(reaching) == 1 and reaching[0].kind == "assign" else None
-        return made is not None and not reaching[0].path and with_gpu(made, file)
-    match value:
-        case cst.Name("True"):
-            return True
-        case cst.IfExp(test=test, body=cst.Name("True")):
-            return with_gpu(test, file)
-    return with_gpu(value, file)
-
-
-def with_gpu(test: cst.CSTNode, file: File) -> bool:
-    """Whether a condition asks for a GPU and nothing else."""
-    return bool(_WITH_GPU.fullmatch(file.text_of(test)))
-
-
-def settings_pin(settings: cst.CSTNode, file: File, depth: int = 0) -> bool:
-    """Whether the settings of a loader are written out, and say that it pins, wherever there is a GPU."""
-    match settings:
-        case cst.Dict(elements=elements):
-            held = {
-                file.text_of(one.key).strip("\"'"): one.value for one in elements if isinstance(one, cst.DictElement)
-            }
-            return len(held) == len(elements) and "collate_fn" not in held and is_on(held.get("pin_memory"), file)
-        case cst.Call(func=cst.Name("dict"), args=args):
-            held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
-            return len(held) == len(args) and "collate_fn" not in held and is_on(held.get("pin_memory"), file)
-        case cst.IfExp(test=test, body=body, orelse=orelse):
-            return asks_gpu(test, file) and file.text_of(orelse) in _EMPTY and settings_pin(body, file, depth)
-        case cst.Name(value=name) if depth < _DEEPEST:
-            home = file.context.function(settings) or file.module
-            changed = any(
-                isinstance(above := file.parent(use), cst.Attribute | cst.Subscript) and above.value is use
-                for use in file.tree.named(name, home)
-            )
-            reaching = () if changed else file.scopes.reaching(settings)
-            made = [one.value for one in reaching if one.kind == "assign" and not one.path]
-            usual = all(one.kind == "assign" or left_out(one, file) for one in reaching)
-            return bool(made) and usual and all(one and settings_pin(one, file, depth + 1) for one in made)
-    return False
-
-
-def is_on(value: cst.BaseExpression | None, file: File) -> bool:
-    """The same for a setting that may be missing."""
-    return value is not None and turned_on(value, file)
-
-
-def asks_gpu(test: cst.BaseExpression, file: File) -> bool:
-    """Whether a condition, or the name that it is bound to, asks for a GPU."""
-    return turned_on(test, file) or bool(_ASKS.fullmatch(file.text_of(test)))
-
-
-def left_out(bound: object, file: File) -> bool:
-    """Whether a parameter is `None` unless it is given, and no call in sight gives it."""
-    function = bound.scope.node
-    if bound.kind != "parameter" or not isinstance(function, cst.FunctionDef):
-        return False
-    default = bound.node.default
-    calls = file.calls.passing(function)
-    return (
-        isinstance(default, cst.Name)
-        and default.value == "None"
-        and all(file.calls.argument_of(one, function, bound) is None for one in calls)
-        and not any(arg.star for one in calls for arg in one.args)
-    )
