@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .kinds import Value
 from .tree import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..file import File
-    from .kinds import Value
 
 #: What holds a network and is none itself.
 _WRAPPERS = frozenset(
@@ -34,6 +34,7 @@ _BUILT = re.compile(
     r"from_pretrained|\b(?:make|build|create|get|load)_?\w*\(|resnet|vgg|densenet|inception|timm\.|models\."
 )
 _OF_TORCH = "torch.nn."
+_LIBRARIES = ("torchvision.models", "timm.models")
 #: Assignments, wrappers and callers are followed so far.
 _DEEPEST = 6
 
@@ -65,8 +66,21 @@ class Networks:
                 yield value
                 return
             node = value.made or node
+        if (home := self._chosen_from(node)) is not None:
+            yield Value("module", home, node)
         for one in self._from(node):
             yield from self._behind(one, depth + 1, seen)
+
+    def _chosen_from(self, node: cst.CSTNode) -> str | None:
+        """The library of which a network is chosen by a name that comes at run time: `models.__dict__[name]()`."""
+        match node:
+            case cst.Call(func=cst.Subscript(value=cst.Attribute(value=home, attr=cst.Name("__dict__")))):
+                name = self._file.name(home)
+            case cst.Call(func=cst.Call(func=cst.Name("getattr"), args=[cst.Arg(value=home), _])):
+                name = self._file.name(home)
+            case _:
+                return None
+        return name if name in _LIBRARIES else None
 
     def _from(self, node: cst.CSTNode) -> Iterator[cst.CSTNode | None]:
         """What an expression takes its network from."""

@@ -274,6 +274,22 @@ def test_a_warning_is_of_a_network_in_sight_of_more_than_a_few_layers(
     assert levels(head.replace("net import Net", "elsewhere import Net") + body, tmp_path / "a.py") == ["info"]
 
 
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ("models.__dict__[name]()", "warning"),
+        ("getattr(models, name)(num_classes=3)", "warning"),
+        ("nets.__dict__[name]()", "info"),
+    ],
+)
+def test_a_library_of_networks_is_in_sight_whichever_is_chosen(made: str, expected: str, tmp_path: Path) -> None:
+    text = (
+        "import torch\nfrom data import loader, name, nets\nfrom torchvision import models\n\n"
+        f"model = {made}.cuda()\nmodel.eval()\nfor x in loader:\n    print(model(x).argmax(1).tolist())\n"
+    )
+    assert levels(text, tmp_path / "a.py") == [expected]
+
+
 def test_what_came_with_a_licence_of_its_own_is_the_work_of_others(tmp_path: Path) -> None:
     for name in (".git", "theirs", "theirs/nets"):
         (tmp_path / name).mkdir()
