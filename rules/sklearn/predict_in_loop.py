@@ -27,9 +27,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if first is not None and around is not None:
         given = "row" if is_method(each.func, _TRANSFORMS, file) else "prediction"
         edits = file.gatherings.batched(each, unit=first, item=row, given=given, arrays=True, around=around)
-    # What prepares rows for a network takes a second or two, beside what the network takes.
     fix = Fix.unsafe("Hand over all rows at once", *edits) if edits else None
     message = f"`{file.text_of(each.func)}` pays for a whole call to answer for one row"
+    # What prepares rows for a network takes a second or two, beside what the network takes.
     yield Smell(call, message, fix, level="info" if is_method(each.func, _TRANSFORMS, file) else None)
 
 
