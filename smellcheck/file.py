@@ -53,6 +53,7 @@ from .facts.trainable import Trainable
 from .facts.tree import descend
 from .facts.untouched import Untouched
 from .facts.values import Values
+from .facts.visits import Visits
 from .facts.workers import Workers
 from .parsed import Parsed
 
@@ -234,6 +235,11 @@ class File(Parsed):
     def picks(self) -> Picks:
         """Which new tensors are indices."""
         return Picks(self)
+
+    @cached_property
+    def visits(self) -> Visits:
+        """Where tensors are before they are moved."""
+        return Visits(self)
 
     @cached_property
     def moves(self) -> Moves:

@@ -8,13 +8,6 @@ import libcst as cst
 from smellcheck import Edit, File, Fix, Smell, rule
 
 _CPU = re.compile(r"""^(['"]cpu['"]|torch\.device\(['"]cpu['"]\))$""")
-_CASTS = {"float", "long", "half", "double", "int", "squeeze", "unsqueeze", "view", "contiguous"}
-#: What makes a tensor on the host unless it is told a device.
-_MADE = re.compile(
-    r"^torch\.(tensor|as_tensor|from_numpy|zeros|ones|full|empty|eye|arange|linspace|rand|randn|randint|randperm"
-    r"|Tensor|\w+Tensor)$"
-)
-_DEEPEST = 3
 _KINDS = {"epoch", "batch", "chunk", "sample", "unknown", "stream"}
 
 
@@ -36,7 +29,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if not loops or file.context.is_guarded(call, loops[0].node):
         return
-    earlier = uncast(receiver)
+    earlier = file.visits.uncast(receiver)
     inner = file.moves.destination(earlier) if isinstance(earlier, cst.Call) else None
     if inner is not None:
         yield from (second_move(call, file) if inner == device else round_trip(call, earlier, device, inner, file))
@@ -44,7 +37,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     elif file.values.is_module(receiver):
         yield from moved_module(call, loops[0].node, file)
-    elif loops[0].kind == "batch" and straight_back(call, device, file):
+    elif loops[0].kind == "batch" and file.visits.comes_straight_back(call):
         yield there_and_back(call, file)
     elif already_there(call, device, loops[0].node, file):
         yield from second_move(call, file)
@@ -52,17 +45,10 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield from invariant_tensor(call, loops[0].node, file)
 
 
-def uncast(node: cst.BaseExpression) -> cst.BaseExpression:
-    """What casts are called on."""
-    while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _CASTS:
-        node = node.func.value
-    return node
-
-
 def round_trip(call: cst.Call, receiver: cst.Call, device: str, inner: str, file: File) -> Iterator[Smell]:
     """`x.cpu().to(device)` and `x.cuda().cpu()`: there and back for nothing."""
     origin = receiver.func.value
-    held = file.values.kind(origin) == "tensor" or from_loader(origin, file)
+    held = file.values.kind(origin) == "tensor" or file.visits.from_loader(origin)
     there_and_back = _CPU.match(device) and not _CPU.match(inner) and held
     back_and_there = _CPU.match(inner) and not _CPU.match(device) and file.values.kind(origin) == "output"
     if there_and_back or back_and_there:
@@ -92,77 +78,6 @@ def shown_at_once(call: cst.Call, file: File) -> bool:
         and re.search(rf"\b{re.escape(name)}\.(is_cuda|device)\b", file.text_of(line.body[0]))
         for line in following
     )
-
-
-def straight_back(call: cst.Call, device: str, file: File) -> bool:
-    """Whether a part of a batch from a loader is moved to the device, and all that reads it brings it back."""
-    moved = named(call, file)
-    if moved is None or _CPU.match(device):
-        return False
-    uses = file.uses(moved)
-    return bool(uses) and from_loader(call.func.value, file) and all(brought_back(use, file) for use in uses)
-
-
-def named(call: cst.Call, file: File) -> cst.Name | None:
-    """The name that a moved tensor gets, behind casts at most, alone or as one of several at once."""
-    whole = cast_of(call, file)
-    above = file.parent(whole)
-    match above:
-        case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as moved)]):
-            return moved
-        case cst.Element():
-            pair = file.parent(above)
-            match file.parent(pair) if isinstance(pair, cst.Tuple) else None:
-                case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=names))]) if isinstance(
-                    pair, cst.Tuple
-                ) and len(names) == len(pair.elements):
-                    target = names[list(pair.elements).index(above)].value
-                    return target if isinstance(target, cst.Name) else None
-    return None
-
-
-def cast_of(call: cst.Call, file: File) -> cst.Call:
-    """The whole of a call and the casts behind it."""
-    attribute = file.parent(call)
-    outer = file.parent(attribute) if isinstance(attribute, cst.Attribute) and attribute.attr.value in _CASTS else None
-    return cast_of(outer, file) if isinstance(outer, cst.Call) and outer.func is attribute else call
-
-
-def from_loader(node: cst.BaseExpression, file: File, depth: int = 0) -> bool:
-    """Whether an expression is a batch of a loader, or a part of one, that nothing has moved yet."""
-    while isinstance(node := uncast(node), cst.Subscript):
-        node = node.value
-    if not isinstance(node, cst.Name) or depth > 3:
-        return False
-    reaching = file.scopes.reaching(node)
-    return bool(reaching) and all(
-        (d.kind == "for" and file.context.loop(d.node).kind == "batch")
-        or (d.kind == "assign" and d.value is not None and from_loader(taken(d.value, d.path), file, depth + 1))
-        for d in reaching
-    )
-
-
-def taken(value: cst.BaseExpression, path: tuple[int, ...]) -> cst.BaseExpression:
-    """What an assignment takes a name's value from: of several at once, the one that is its own."""
-    if isinstance(value, cst.Tuple) and len(path) == 1 and 0 <= path[0] < len(value.elements):
-        return value.elements[path[0]].value
-    return value
-
-
-def brought_back(name: cst.Name, file: File) -> bool:
-    """Whether a use is `x.cpu()`, with nothing but `detach` in between."""
-    attribute = file.parent(name)
-    if not isinstance(attribute, cst.Attribute) or attribute.value is not name:
-        return False
-    called = file.parent(attribute)
-    match attribute.attr.value:
-        case "cpu":
-            return True
-        case "detach" | "data":
-            owner = called if isinstance(called, cst.Call) else attribute
-            after = file.parent(owner)
-            return isinstance(after, cst.Attribute) and after.value is owner and after.attr.value == "cpu"
-    return False
 
 
 def there_and_back(call: cst.Call, file: File) -> Smell:
@@ -222,7 +137,7 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, file: File) -> I
         or not steady(call, loop, file)
         or file.untouched.is_mutated(receiver, loop)
         # What is on the device already is only asked where it is.
-        or not starts_on_host(receiver, file)
+        or not file.visits.began_on_host(receiver)
     ):
         return
     fix = None
@@ -240,31 +155,6 @@ def invariant_tensor(call: cst.Call, loop: cst.For | cst.While, file: File) -> I
         f"`{file.text_of(receiver)}` does not change in this loop and is copied to the device in each turn",
         fix,
     )
-
-
-def starts_on_host(tensor: cst.CSTNode, file: File, depth: int = 0) -> bool:
-    """Whether a tensor surely was made on the host, or brought there."""
-    match tensor:
-        case cst.Name() if depth < _DEEPEST:
-            made = [one.value for one in file.scopes.reaching(tensor) if one.kind == "assign" and not one.path]
-            whole = len(made) == len(file.scopes.reaching(tensor)) > 0
-            return whole and all(one is not None and starts_on_host(one, file, depth + 1) for one in made)
-        case cst.Attribute(value=cst.Name("self"), attr=cst.Name(attribute)) if depth < _DEEPEST:
-            owner = file.calls.enclosing_class(tensor)
-            held = list(file.values.attribute_values(owner, attribute)) if owner is not None else []
-            return bool(held) and all(one is not None and starts_on_host(one, file, depth + 1) for one in held)
-        case cst.Call(func=func):
-            if _MADE.match(file.name(func) or ""):
-                return file.argument(tensor, "device") is None
-            if file.name(func) == "torch.load":
-                where = file.argument(tensor, "map_location", 1)
-                return where is not None and bool(_CPU.match(file.text_of(where.value)))
-            if isinstance(func, cst.Attribute) and file.name(func) is None:
-                moved = file.moves.destination(tensor)
-                return moved == '"cpu"' if moved is not None else starts_on_host(func.value, file, depth)
-        case cst.Subscript(value=inner):
-            return starts_on_host(inner, file, depth)
-    return False
 
 
 def already_there(call: cst.Call, device: str, loop: cst.CSTNode, file: File) -> bool:
