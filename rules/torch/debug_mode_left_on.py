@@ -18,6 +18,7 @@ _STEPS = {"backward", "step"}
 _DERIVATIVES = re.compile(r"^torch\.autograd\.(grad|functional\.\w+)$")
 _TRAINERS = re.compile(r"^(pytorch_lightning|lightning(\.pytorch)?)\.Trainer$")
 _LIGHTNING = re.compile(r"^\s*(from|import) (pytorch_lightning|lightning)\b", re.M)
+_TRAINER = re.compile(r"\b(Trainer|LightningModule|LightningCLI)\b")
 _ON = re.compile(r"""^['"](1|true|on)['"]$""", re.I)
 _WITHOUT = re.compile(r"\b(no_grad|inference_mode)\(")
 _TRAINS = re.compile(r"\b(backward|fit|step)\(|Trainer|autograd\.grad\(")
@@ -36,7 +37,7 @@ def check(node: cst.Call | cst.Assign, file: File) -> Iterator[Smell]:
     name = file.name(node.func)
     if name in _ANOMALY:
         # Lightning sets the mode of a training itself, by an argument of its trainer.
-        if file.matches(_LIGHTNING) and name.endswith("set_detect_anomaly"):
+        if file.matches(_LIGHTNING) and file.matches(_TRAINER) and name.endswith("set_detect_anomaly"):
             return
         if switched_off(node, file) or wanted(node, file):
             return
@@ -104,6 +105,7 @@ def wanted(node: cst.CSTNode, file: File) -> bool:
         or any(
             isinstance(above, cst.If | cst.IfExp | cst.ExceptHandler | cst.BooleanOperation)
             and not joins_guards(above, file)
+            and not (isinstance(above, cst.If) and "__name__" in file.text_of(above.test))
             for _, above in file.context.ancestors(node)
         )
     )
