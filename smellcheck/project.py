@@ -14,6 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from .importing import Importing
 from .packed import Packed
 from .summaries.model import Summary, digest_of, read
 from .summaries.places import MAYBE_TESTS, Places, relative
@@ -76,6 +77,7 @@ class Project:
         self._written: dict[str, Packed] = {}
         self._digests: dict[str, str] = {}
         self._read: dict[str, Summary | None] = {}
+        self._importing = Importing(self)
         #: What was found out and is not on the shelf.
         self.learned: dict[str, str] = {}
 
@@ -97,6 +99,7 @@ class Project:
         self._held = 0
         self._through.clear()
         self._states.clear()
+        self._importing = Importing(self)
         self._taken_from.clear()
         self._keys.clear()
 
@@ -134,7 +137,7 @@ class Project:
         if state is None:
             return None
         paths, content = state
-        found = self._remembered(f"{what} {name}", root, content, lambda: json.dumps(self._holding(paths, what, name)))
+        found = self.remembered(f"{what} {name}", root, content, lambda: json.dumps(self._holding(paths, what, name)))
         return [paths[at] for at in json.loads(found)]
 
     def _holding(self, paths: list[str], what: str, name: str) -> list[int]:
@@ -161,7 +164,7 @@ class Project:
                 self._states[root, beside] = paths, digest_of("\n".join(told))
         return self._states[root, beside]
 
-    def _remembered(self, question: str, place: str, content: str, find_out: Callable[[], str]) -> str:
+    def remembered(self, question: str, place: str, content: str, find_out: Callable[[], str]) -> str:
         """The answer to a question about a place, found out anew only when its content is another.
 
         Only the last answer is kept: each save of a file makes another project of it.
@@ -187,7 +190,7 @@ class Project:
         def find_out() -> str:
             return " ".join(sorted({each for path in paths for each in _made_up(self.data(path) or b"")}))
 
-        return frozenset(self._remembered("taken-from", root, content, find_out).split())
+        return frozenset(self.remembered("taken-from", root, content, find_out).split())
 
     def key(self, path: str) -> tuple[str, int] | None:
         """What the content of a file is told by, and how long it is."""
@@ -245,7 +248,7 @@ class Project:
         key = self.key(path)
         if key is None:
             return False
-        return self._remembered(f"lacks {call}", path, key[0], lambda: self._read_off(path, call)) == str(True)
+        return self.remembered(f"lacks {call}", path, key[0], lambda: self._read_off(path, call)) == str(True)
 
     def _read_off(self, path: str, call: str) -> str:
         from .summaries.signature import signature
@@ -255,7 +258,8 @@ class Project:
         given = frozenset() if keywords == ABSENT else frozenset(keywords.split(","))
         return str(found is not None and found.lacks(int(positions), given))
 
-    def _offers(self, path: str, name: str) -> bool:
+    def offers(self, path: str, name: str) -> bool:
+        """Whether a module may hold a name, or its folder a module of that name."""
         data = self.data(path)
         if data is None or _OPEN.search(data) or re.search(rb"\b%b\b" % re.escape(name.encode()), data):
             return True
@@ -287,9 +291,11 @@ class Project:
                 positions, keywords, name, home = rest.split(" ", 3)
                 call = f"{positions} {keywords} {name}"
                 return str(self._lacks(os.path.normpath(os.path.join(folder, home)), call))
+            case "unimportable":
+                return str(self._importing.fails(os.path.normpath(os.path.join(folder, rest))))
             case "offers":
                 name, _, home = rest.partition(" ")
-                return str(self._offers(os.path.normpath(os.path.join(folder, home)), name))
+                return str(self.offers(os.path.normpath(os.path.join(folder, home)), name))
             case "small":
                 return str(self.places.small(self.places.root(folder)))
             case "brought":

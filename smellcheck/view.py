@@ -123,6 +123,10 @@ class View:
         """Whether a module may hold a name, or its folder a module of that name."""
         return self._note(f"offers {name} {relative(path, self._folder)}") == str(True)
 
+    def is_unimportable(self, path: str) -> bool:
+        """Whether the import of a module surely raises, for what it or a module on the way asks for in vain."""
+        return self._note(f"unimportable {relative(path, self._folder)}") == str(True)
+
     @property
     def is_small(self) -> bool:
         """Whether the project may be the beginning of one, of which most is still to be written."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import builtins
+import os
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .imports import stem_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..file import File
+    from ..view import View
 
 #: What may bind names that no statement shows; `.eval()` of a module does not.
 _BINDING = re.compile(r"(?<![\w.])(globals|locals|eval|exec)\(|__builtins__")
@@ -52,9 +56,23 @@ class Broken:
     def module_fails(self) -> bool:
         """Whether the module raises when it is imported or run."""
         file = self._file
-        return self._sees_all and (
-            any(self._raising(file.module, None)) or any(map(self._is_missing, file.all(cst.ImportFrom)))
-        )
+        if self._sees_all and any(self._raising(file.module, None)):
+            return True
+        project = file.project
+        if project is None or file.in_cells:
+            return False
+        return project.is_unimportable(project.path) or self._package_fails(project)
+
+    def _package_fails(self, project: View) -> bool:
+        """Whether the package that a module is a part of cannot be imported, and none takes the module otherwise."""
+        package, importers = project.module(".", project.path), project.importing(stem_of(project.path))
+        if package in (None, project.path) or importers is None or self._file.imports.is_script:
+            return False
+        # A script in the same folder need not know of the package.
+        folder = os.path.dirname(project.path)
+        if any(os.path.dirname(path) == folder and path not in (package, project.path) for path in importers):
+            return False
+        return package is not None and project.is_unimportable(package)
 
     @cached_property
     def script_fails(self) -> bool:
@@ -200,15 +218,3 @@ class Broken:
                 return file.project.lacks(file.project.path, here[0].name.value, positions, keywords)
         found = file.siblings.definition(call)
         return found is not None and file.project.lacks(found.path, found.name, positions, keywords)
-
-    def _is_missing(self, statement: cst.ImportFrom) -> bool:
-        """Whether a name is imported from a module of the project that does not so much as say it."""
-        file = self._file
-        if file.project is None or isinstance(statement.names, cst.ImportStar) or statement.module is None:
-            return False
-        block = file.parent(file.parent(statement) or statement)
-        if block is not file.module:
-            return False
-        home = self._home(statement)
-        names = [alias.name.value for alias in statement.names if isinstance(alias.name, cst.Name)]
-        return home is not None and any(not file.project.may_offer(home, name) for name in names)

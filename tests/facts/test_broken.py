@@ -162,3 +162,67 @@ def test_a_name_that_two_modules_bear_may_be_either(tmp_path: Path) -> None:
     path = tmp_path / "kit" / "script.py"
     path.write_text(text)
     assert not File(text, str(path), project=Project().view(path)).broken.module_fails
+
+
+FILES = {
+    "whole/__init__.py": "from .run import train\n",
+    "whole/run.py": "def train():\n    pass\n",
+    "torn/__init__.py": "from .run import train\n",
+    "torn/run.py": "from .parts.deep import go\n\ndef train():\n    pass\n",
+    "torn/parts/__init__.py": "from .shape import Missing\n",
+    "torn/parts/shape.py": "class Shape:\n    pass\n",
+    "torn/parts/deep.py": "from .shape import Shape\n\ndef go():\n    pass\n",
+    "torn/alone.py": "import os\n",
+    "torn/entry.py": "import os\n\nif __name__ == '__main__':\n    print(os.name)\n",
+    "torn/shared.py": "import os\n",
+    "torn/tool.py": "import shared\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("from whole import train\n", False),
+        ("import whole.run\n", False),
+        ("import torn\n", True),
+        ("import torn.alone\n", True),
+        ("from torn.alone import os\n", True),
+        ("try:\n    import torn\nexcept ImportError:\n    pass\n", False),
+        ("def later():\n    import torn\n", False),
+    ],
+)
+def test_what_imports_a_broken_module_is_broken(text: str, fails: bool, tmp_path: Path) -> None:
+    written(FILES, tmp_path)
+    assert seen(text, tmp_path).broken.module_fails is fails
+
+
+@pytest.mark.parametrize(
+    ("name", "fails"),
+    [
+        ("whole/run.py", False),
+        ("torn/alone.py", True),
+        # Python does not run the package when it is given the file, nor when a script beside it takes the module.
+        ("torn/entry.py", False),
+        ("torn/shared.py", False),
+    ],
+)
+def test_a_part_of_a_broken_package_is_broken(name: str, fails: bool, tmp_path: Path) -> None:
+    written(FILES, tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    path = tmp_path / name
+    assert File(path.read_text(), str(path), project=Project().view(path)).broken.module_fails is fails
+
+
+def test_modules_that_import_each_other_in_a_circle_are_read_once(tmp_path: Path) -> None:
+    written(
+        {"a/__init__.py": "from .b import x\n", "a/b.py": "from . import c\nx = 1\n", "a/c.py": "import a\n"}, tmp_path
+    )
+    assert not seen("import a\n", tmp_path).broken.module_fails
+
+
+def written(files: dict[str, str], folder: Path) -> None:
+    """Files of a project, put where they belong."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
