@@ -69,8 +69,8 @@ class Broken:
         if package in (None, project.path) or importers is None or self._file.imports.is_script:
             return False
         # A script in the same folder need not know of the package.
-        folder = os.path.dirname(project.path)
-        if any(os.path.dirname(path) == folder and path not in (package, project.path) for path in importers):
+        beside = [path for path in importers if os.path.dirname(path) == os.path.dirname(project.path)]
+        if any(path not in (package, project.path) and self._file.imports.outright(path) for path in beside):
             return False
         return package is not None and project.is_unimportable(package)
 

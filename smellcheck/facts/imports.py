@@ -58,6 +58,13 @@ class Imports:
         """Whether a module neither imports one of some others, nor is imported by one."""
         return not any(self.between(other, path) or self.between(path, other) for path in near)
 
+    def outright(self, importer: str) -> bool:
+        """Whether a module may import this one by its last name alone, without the package that it lies in."""
+        assert self._file.project is not None
+        stem = stem_of(self._file.project.path)
+        taken = self._taken_by(importer, stem)
+        return not taken or any(module == stem for module, _ in taken)
+
     def between(self, importer: str, path: str) -> bool:
         """Whether a module may import another."""
         project = self._file.project

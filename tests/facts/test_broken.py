@@ -176,6 +176,7 @@ FILES = {
     "torn/entry.py": "import os\n\nif __name__ == '__main__':\n    print(os.name)\n",
     "torn/shared.py": "import os\n",
     "torn/tool.py": "import shared\n",
+    "torn/near.py": "from .alone import os\n",
 }
 
 
