@@ -73,14 +73,16 @@ class Figures:
     def _reported(self, function: cst.FunctionDef) -> list[cst.Call]:
         """The numbers that a function reads each time, only to report or return them."""
         file = self._file
+        own = file.calls.own_calls(function)
+        sent = next((one for one in own if file.steps.sent(one) is not None), None)
         return [
             one
-            for one in file.calls.own_calls(function)
+            for one in own
             if file.readbacks.may_wait(one)
             and not file.context.loops(one)
             and self._is_number(one)
             and not self._is_shown(one)
-            and not file.readbacks.seldom(one, function)
+            and not file.readbacks.seldom(one, function, beside=sent)
             and file.readbacks.reported(one, returned=True)
             and file.readbacks.waits(one)
         ]
@@ -172,7 +174,13 @@ class Figures:
                     if not file.readbacks.seldom(later, home) and not self._is_changed(name, home):
                         found.append(later)
                         break
-        return [one for one in found if not file.readbacks.on_host(_bare(one))]
+        return [one for one in found if not file.readbacks.on_host(_bare(one)) and self._waits_alone(one, found)]
+
+    def _waits_alone(self, read: cst.Call, known: list[cst.Call]) -> bool:
+        """Whether the statement of a read makes no other one, of what is not known yet: that would wait anyway."""
+        others = self._file.tree.of_type(cst.Call, self._file.context.statement(read))
+        waiting = [one for one in others if self._file.readbacks.may_wait(one)]
+        return all(any(self._file.context.within(one, other) for other in known) for one in waiting)
 
     def _is_around(self, home: cst.CSTNode, node: cst.CSTNode) -> bool:
         """Whether no other loop stands between a step and a node."""
