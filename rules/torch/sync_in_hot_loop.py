@@ -42,10 +42,10 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     around = [one for one in file.context.loops(call) if isinstance(one.node, _LOOPS)]
     if around:
-        told = list(element(call, around[0].node, file))
-        yield from told or tally(call, file)
+        told = list(element(call, around[0].node, file)) or list(tally(call, file))
+        yield from told or kept(call, file)
         return
-    yield from beside(call, file)
+    yield from list(beside(call, file)) or kept(call, file)
 
 
 # -- one number at a time -------------------------------------------------------------------------
@@ -174,6 +174,7 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     calls = file.tree.own_of_type(cst.Call, loop.body)
     if first_sent(calls, file) is not sent:
         return
+    yield from again(loop, file)
     reads = file.readbacks
     found = [one for one in calls if reads.may_wait(one) and not reads.seldom(one, loop, beside=sent)]
     found = [one for one in found if reads.reported(one) and reads.waits(one)]
@@ -191,6 +192,14 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
         summed(found, loop, file),
         level="advice" if few else None,
     )
+
+
+def again(home: cst.For | cst.While | cst.FunctionDef, file: File) -> Iterator[Smell]:
+    """A figure of a step that is read a second time, behind what the step has queued since the first."""
+    for later in file.figures.again(home):
+        name = file.text_of(later.func.value)
+        message = f"the number in `{name}` was read before: reading it again waits for all that was queued since"
+        yield Smell(later, message, level="advice")
 
 
 def otherwise(read: cst.Call, found: list[cst.Call], loop: cst.CSTNode, file: File) -> bool:
@@ -245,16 +254,14 @@ def by_itself(call: cst.Call, file: File) -> Iterator[Smell]:
     function = file.context.function(call)
     found = file.figures.of_step(function) if function is not None else []
     sent = file.figures.of_sent(function) if function is not None and not found else []
+    if function is not None and file.hot.is_step(function) and file.matches(_DEVICES):
+        yield from again(function, file)
     # Losses that a file only defines are computed wherever the network is.
     there = file.matches(_DEVICES) or (sent and not file.mentions("optim"))
     found = found or sent
     if not found or not (there or any(".cpu()" in file.text_of(one) for one in found)):
         return
-    often = "once" if len(found) == 1 else f"{len(found)} times"
-    message = (
-        f"every step waits for the device {often}: keep the figures as tensors, and read them once where they count"
-    )
-    yield Smell(found[0], message, level="advice" if len(found) < _MANY else None)
+    yield Smell(found[0], every_step(found), level="advice" if len(found) < _MANY else None)
 
 
 def beside(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -268,6 +275,23 @@ def beside(call: cst.Call, file: File) -> Iterator[Smell]:
     often = "once" if len(found) == 1 else f"{len(found)} times"
     message = f"every step waits for the device {often} before it goes backward: give the figures back as tensors"
     yield Smell(call, message, level="advice" if len(found) < _MANY else None)
+
+
+def kept(call: cst.Call, file: File) -> Iterator[Smell]:
+    """The forward of a loss that reads figures for a log of its own, or a step that has a method go backward."""
+    function = file.context.function(call)
+    if function is None or call.func.attr.value != "item":
+        return
+    found = [] if file.mentions("backward(") and not file.matches(_DEVICES) else file.figures.kept_by_loss(function)
+    found = found or (file.figures.by_way(function) if file.matches(_DEVICES) else [])
+    if found and found[0] is call:
+        yield Smell(call, every_step(found), level="advice" if len(found) < _MANY else None)
+
+
+def every_step(found: list[cst.Call]) -> str:
+    """What is told of the reads of one step."""
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    return f"every step waits for the device {often}: keep the figures as tensors, and read them once where they count"
 
 
 def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix | None:

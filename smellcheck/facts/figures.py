@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .tree import dotted
+
 if TYPE_CHECKING:
     from ..file import File
 
@@ -16,6 +18,8 @@ _LOSSES = re.compile(r"loss|criterion|objective", re.I)
 _MEASURES = re.compile(r"(^|_)(eval\w*|val(id\w*)?|test\w*|metrics?|report|log|plot|print)(_|$)", re.I)
 #: Functions that send a part of a loss backward themselves, for whoever trains.
 _SENDS = re.compile(r"loss|penalty|criterion|backward|step", re.I)
+#: What losses derive from in torch, beside modules.
+_TORCHES = re.compile(r"^torch\.nn\.(modules\.loss\.)?\w*Loss$")
 #: So many figures that are given back are a step's, whatever its name.
 _MANY = 3
 
@@ -30,19 +34,7 @@ class Figures:
         """The numbers that one step of a training, repeated by its callers, reads only to report or return them."""
         file = self._file
         own = file.calls.own_calls(function)
-        found = []
-        if file.hot.is_step(function):
-            found = [
-                one
-                for one in own
-                if file.readbacks.may_wait(one)
-                and not file.context.loops(one)
-                and self._is_number(one)
-                and not self._is_shown(one)
-                and not file.readbacks.seldom(one, function)
-                and file.readbacks.reported(one, returned=True)
-                and file.readbacks.waits(one)
-            ]
+        found = self._reported(function) if file.hot.is_step(function) else []
         if found or not any(file.steps.stepping(one) is not None for one in own):
             return found
         for one in file.tree.own_of_type(cst.Return, function.body):
@@ -52,6 +44,48 @@ class Figures:
                 if len(reads) >= _MANY:
                     return reads
         return []
+
+    def by_way(self, function: cst.FunctionDef) -> list[cst.Call]:
+        """The same of a step that leaves it to another method of its object to send the loss backward."""
+        file = self._file
+        own = file.calls.own_calls(function)
+        if not file.hot.is_named_step(function) or not any(self._is_left(one) for one in own):
+            return []
+        return self._reported(function)
+
+    def _is_left(self, call: cst.Call) -> bool:
+        """Whether a call gives a loss to a method of the same object that sends it backward, and steps."""
+        match call:
+            case cst.Call(func=cst.Attribute(value=cst.Name("self")), args=[cst.Arg(value=cst.Name() as loss)]):
+                called = self._file.calls.callee(call)
+                if called is None or not self._has_graph(loss) or self._file.context.loops(call):
+                    return False
+                given = [one.name.value for one in called.params.params][1:]
+                own = self._file.calls.own_calls(called)
+                sent = [
+                    one for one in own if isinstance(way := self._file.steps.sent(one), cst.Name) and way.value in given
+                ]
+                # One object may have several optimizers, stepped in a loop.
+                steps = any(self._file.steps.stepping(one) is not None for one in own)
+                return steps and bool(sent) and not any(self._file.context.loops(one) for one in sent)
+        return False
+
+    def _reported(self, function: cst.FunctionDef) -> list[cst.Call]:
+        """The numbers that a function reads each time, only to report or return them."""
+        file = self._file
+        own = file.calls.own_calls(function)
+        sent = next((one for one in own if file.steps.sent(one) is not None), None)
+        return [
+            one
+            for one in own
+            if file.readbacks.may_wait(one)
+            and not file.context.loops(one)
+            and self._is_number(one)
+            and not self._is_shown(one)
+            and not file.readbacks.seldom(one, function, beside=sent)
+            and file.readbacks.reported(one, returned=True)
+            and file.readbacks.waits(one)
+        ]
 
     def of_sent(self, function: cst.FunctionDef) -> list[cst.Call]:
         """The loss that a function sends backward, as others step, and then reads only to give its number back."""
@@ -121,6 +155,118 @@ class Figures:
             and file.grad.mode(one) == "on"
         ]
 
+    def again(self, home: cst.For | cst.While | cst.FunctionDef) -> list[cst.Call]:
+        """The reads of a step, in each turn, of what it has read before its device was given more to do."""
+        file = self._file
+        calls = file.tree.own_of_type(cst.Call, home.body)
+        queued = [one for one in calls if file.steps.sent(one) is not None or file.steps.stepping(one) is not None]
+        reads = [
+            (one, read)
+            for one in calls
+            if isinstance(one.func, cst.Attribute) and one.func.attr.value == "item" and not one.args
+            if isinstance(read := _bare(one), cst.Name) and self._is_around(home, one)
+        ]
+        found = []
+        for at, (later, name) in enumerate(reads):
+            for first, known in reads[:at]:
+                between = any(file.before(first, one) and file.before(one, later) for one in queued)
+                if between and self._is_same(known, name) and self._always_ahead(first, later):
+                    if not file.readbacks.seldom(later, home) and not self._is_changed(name, home):
+                        found.append(later)
+                        break
+        return [one for one in found if not file.readbacks.on_host(_bare(one)) and self._waits_alone(one, found)]
+
+    def _waits_alone(self, read: cst.Call, known: list[cst.Call]) -> bool:
+        """Whether the statement of a read makes no other one, of what is not known yet: that would wait anyway."""
+        others = self._file.tree.of_type(cst.Call, self._file.context.statement(read))
+        waiting = [one for one in others if self._file.readbacks.may_wait(one)]
+        return all(any(self._file.context.within(one, other) for other in known) for one in waiting)
+
+    def _is_around(self, home: cst.CSTNode, node: cst.CSTNode) -> bool:
+        """Whether no other loop stands between a step and a node."""
+        loops = self._file.context.loops(node)
+        return loops[0].node is home if isinstance(home, cst.For | cst.While) and loops else not loops
+
+    def _always_ahead(self, first: cst.CSTNode, later: cst.CSTNode) -> bool:
+        """Whether whoever gets to a node has come by another one."""
+        block = self._file.parent(self._file.context.statement(first))
+        return block is not None and self._file.context.within(later, block)
+
+    def _is_changed(self, name: cst.Name, home: cst.CSTNode) -> bool:
+        """Whether a method changes a tensor in place."""
+        above = (self._file.parent(one) for one in self._file.tree.named(name.value, home))
+        return any(isinstance(one, cst.Attribute) and one.attr.value.endswith("_") for one in above)
+
+    def kept_by_loss(self, function: cst.FunctionDef) -> list[cst.Call]:
+        """The figures that the forward of a loss reads each time, only to keep them for a log of its own."""
+        file = self._file
+        owner = file.calls.class_of(function)
+        if owner is None or function.name.value != "forward":
+            return []
+        returned = [one.value for one in file.tree.own_of_type(cst.Return, function.body)]
+        if not returned or not all(isinstance(one, cst.Name) and self._has_graph(one) for one in returned):
+            return []
+        return [
+            one
+            for one in file.calls.own_calls(function)
+            if isinstance(one.func, cst.Attribute)
+            and one.func.attr.value == "item"
+            and self._is_loss_class(owner)
+            and (kept := self._keeper(one)) is not None
+            and self._is_written_only(kept, function)
+            and not self._asked_for(one, function)
+            and file.readbacks.waits(one)
+            and file.grad.mode(one) == "on"
+        ]
+
+    def _is_loss_class(self, owner: cst.ClassDef) -> bool:
+        """Whether a class is a module that is called a loss."""
+        file = self._file
+        derives = any(_TORCHES.match(file.name(base.value) or "") for base in owner.bases)
+        return bool(_LOSSES.search(owner.name.value)) and (derives or file.values.is_module_class(owner))
+
+    def _keeper(self, read: cst.Call) -> str | None:
+        """The attribute of the object that a statement does no more than to keep a figure in."""
+        match self._file.context.statement(read):
+            case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)], value=value)]):
+                return _attribute(target) if value is read else None
+            case cst.SimpleStatementLine(body=[cst.AugAssign(target=target, value=value)]):
+                return _attribute(target) if value is read else None
+            case cst.SimpleStatementLine(
+                body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=target, attr=cst.Name("append" | "update"))))]
+            ):
+                return _attribute(target)
+        return None
+
+    def _is_written_only(self, attribute: str, function: cst.FunctionDef) -> bool:
+        """Whether each statement of a function that names an attribute keeps something in it."""
+        file = self._file
+        for one in file.tree.own_of_type(cst.Attribute, function.body):
+            if one.attr.value == attribute and dotted(one) == ["self", attribute]:
+                match file.context.statement(one):
+                    case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=target)])]):
+                        pass
+                    case cst.SimpleStatementLine(body=[cst.AugAssign(target=target)]):
+                        pass
+                    case cst.SimpleStatementLine(body=[cst.Expr(value=cst.Call(func=cst.Attribute(value=target)))]):
+                        pass
+                    case _:
+                        return False
+                if not file.context.within(one, target):
+                    return False
+        return True
+
+    def _asked_for(self, node: cst.CSTNode, function: cst.FunctionDef) -> bool:
+        """Whether a condition is around a node, other than that a part of a loop is there at all."""
+        for _, above in self._file.context.ancestors(node):
+            if above is function:
+                return False
+            if isinstance(above, cst.If | cst.IfExp | cst.ExceptHandler | cst.While):
+                test = above.test if isinstance(above, cst.If) else None
+                if not (self._file.context.loops(node) and isinstance(test, cst.Comparison) and _is_there(test)):
+                    return True
+        return False
+
     def _printed(self, node: cst.CSTNode) -> bool:
         """Whether a statement of its own says a figure aloud, while somebody looks for a mistake."""
         match self._file.context.statement(node):
@@ -131,13 +277,43 @@ class Figures:
 
     def _is_loss(self, part: cst.BaseExpression) -> bool:
         """Whether a part of what is given back is a loss that still has its graph."""
-        if not isinstance(part, cst.Name) or not _LOSSES.search(part.value):
-            return False
+        return isinstance(part, cst.Name) and bool(_LOSSES.search(part.value)) and self._has_graph(part)
+
+    def _has_graph(self, part: cst.Name) -> bool:
+        """Whether a name may be a tensor that still has its graph."""
         reaching = self._file.scopes.reaching(part)
         # A sum that begins at 0.0 is a tensor as soon as a loss is added.
         summed = any(one.kind == "augment" for one in reaching)
         cut = any(one.value is not None and _CUT.search(self._file.text_of(one.value)) for one in reaching)
         return not cut and (summed or not self._file.readbacks.on_host(part))
+
+
+def _bare(figure: cst.BaseExpression) -> cst.BaseExpression:
+    """The tensor that a figure is the number of: `loss` of `loss.detach().cpu().item()`."""
+    match figure:
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("item" | "detach" | "cpu" | "clone")), args=[]):
+            return _bare(inner)
+        case cst.Attribute(value=inner, attr=cst.Name("data")):
+            return _bare(inner)
+    return figure
+
+
+def _attribute(target: cst.BaseExpression) -> str | None:
+    """The attribute of the object, or what it is an item of: `log` of `self.log[-1, 0]`."""
+    while isinstance(target, cst.Subscript):
+        target = target.value
+    match dotted(target):
+        case ["self", name]:
+            return name
+    return None
+
+
+def _is_there(test: cst.Comparison) -> bool:
+    """Whether a test asks whether there is something: `x is not None`."""
+    match test.comparisons:
+        case [cst.ComparisonTarget(operator=cst.IsNot(), comparator=cst.Name("None"))]:
+            return True
+    return False
 
 
 def _parts(returned: cst.BaseExpression) -> list[cst.BaseExpression]:

@@ -134,10 +134,14 @@ class Hot:
         given = [one.name.value for one in function.params.params if one.name.value != "self"]
         return bool(given) and self.is_step(function)
 
+    def is_named_step(self, function: cst.FunctionDef) -> bool:
+        """Whether a function is called like one step of a training."""
+        return bool(_STEP.search(function.name.value))
+
     def is_step(self, function: cst.FunctionDef) -> bool:
         """Whether a function is one step of a training: called so, it sends losses backward, and steps, once each."""
         file = self._file
-        if not _STEP.search(function.name.value):
+        if not self.is_named_step(function):
             return False
         own = file.calls.own_calls(function)
         sent = [call for call in own if file.steps.sent(call) is not None]
