@@ -26,6 +26,7 @@ from .facts.figures import Figures
 from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
+from .facts.handovers import Handovers
 from .facts.hot import Hot
 from .facts.imports import Imports
 from .facts.inference import Inference
@@ -214,6 +215,11 @@ class File(Parsed):
     def loaders(self) -> Loaders:
         """How data loaders are used."""
         return Loaders(self)
+
+    @cached_property
+    def handovers(self) -> Handovers:
+        """How other modules use the data loaders that are made here."""
+        return Handovers(self)
 
     @cached_property
     def batches(self) -> Batches:

@@ -73,7 +73,7 @@ class Elsewhere:
         taking = [path for path in sorted(paths) if self._takes(path, name)] if len(paths) <= _IMPORTERS else None
         if taking is None or len(taking) > _READ:
             return None
-        files = [self._module(path) for path in taking]
+        files = [self.module(path) for path in taking]
         return None if None in files else [one for one in files if one is not None]
 
     def _takes(self, path: str, name: str) -> bool:
@@ -92,7 +92,7 @@ class Elsewhere:
         found = project.find(full, path)
         return found is not None and not isinstance(found, str) and (found.path, found.name) == (project.path, name)
 
-    def _module(self, path: str) -> File | None:
+    def module(self, path: str) -> File | None:
         """Another module, parsed; it knows nothing of the project."""
         from ..file import File
 
