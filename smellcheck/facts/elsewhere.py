@@ -25,6 +25,13 @@ class CallSite(NamedTuple):
     call: cst.Call
 
 
+class Defined(NamedTuple):
+    """A function or class, and the file that it stands in."""
+
+    file: File
+    node: cst.FunctionDef | cst.ClassDef
+
+
 class Elsewhere:
     """The calls that reach the functions of one file; `None` where there may be others."""
 
@@ -39,6 +46,15 @@ class Elsewhere:
             self._known[function] = None  # who calls itself in circles is called by others as well
             self._known[function] = self._calls(function)
         return self._known[function]
+
+    def defined(self, call: cst.Call) -> Defined | None:
+        """The function or class at the top of another module of the project that a call surely calls."""
+        found = self._file.siblings.definition(call)
+        home = self.module(found.path) if found is not None else None
+        for one in home.module.body if home is not None else ():
+            if isinstance(one, cst.FunctionDef | cst.ClassDef) and found and home and one.name.value == found.name:
+                return Defined(home, one)
+        return None
 
     def _calls(self, function: cst.FunctionDef) -> list[CallSite] | None:
         owner = self._file.calls.class_of(function)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..file import File
-    from ..view import Found
     from .loops import Loop
     from .scopes import Definition
 
@@ -120,26 +119,21 @@ class Handovers:
         return self._calls
 
     def _callee(self, call: cst.Call) -> Iterator[tuple[File, cst.FunctionDef]]:
-        found = self._file.siblings.definition(call)
+        found = self._file.elsewhere.defined(call)
         if found is not None:
-            yield from self._function(found, "__init__" if found.kind == "class" else "")
+            yield from _function(*found, "__init__")
         elif isinstance(call.func, cst.Attribute):
             made = self._file.scopes.written(call.func.value)
-            owner = self._file.siblings.definition(made) if isinstance(made, cst.Call) else None
-            if owner is not None and owner.kind == "class":
-                yield from self._function(owner, call.func.attr.value)
+            owner = self._file.elsewhere.defined(made) if isinstance(made, cst.Call) else None
+            if owner is not None and isinstance(owner.node, cst.ClassDef):
+                yield from _function(*owner, call.func.attr.value)
 
-    def _function(self, found: Found, method: str) -> Iterator[tuple[File, cst.FunctionDef]]:
-        """A function of another module, or a method of a class of it."""
-        home = self._file.elsewhere.module(found.path)
-        for one in home.module.body if home is not None else ():
-            if home is None or not isinstance(one, cst.FunctionDef | cst.ClassDef) or one.name.value != found.name:
-                continue
-            function = home.calls.method(one, method) if isinstance(one, cst.ClassDef) else one
-            if function is not None and not any(
-                home.text_of(each.decorator) == "staticmethod" for each in function.decorators
-            ):
-                yield home, function
+
+def _function(home: File, node: cst.FunctionDef | cst.ClassDef, method: str) -> Iterator[tuple[File, cst.FunctionDef]]:
+    """A function of another module, or a method of a class of it."""
+    function = home.calls.method(node, method) if isinstance(node, cst.ClassDef) else node
+    if function is not None and not any(home.text_of(one.decorator) == "staticmethod" for one in function.decorators):
+        yield home, function
 
 
 def _parameters(home: File, function: cst.FunctionDef) -> list[Definition]:

@@ -309,3 +309,39 @@ def test_given_back_to_another_module(tmp_path: Path, given: str, main: str, mov
     (loader,) = file.calls.of["torch.utils.data.DataLoader"]
     assert bool(file.handovers.to_cuda(loader)) == moved
     assert bool(file.handovers.in_epochs(loader)) == again
+
+
+@pytest.mark.parametrize(
+    ("dataset", "reads"),
+    [
+        ("sets.Photos(paths)", "Image.open"),
+        ("Photos(paths)", "Image.open"),
+        ("sets.Kept(paths)", None),
+        ("sets.photos(paths)", None),
+        ("others.Photos(paths)", None),
+    ],
+)
+def test_datasets_of_other_modules(tmp_path: Path, dataset: str, reads: str | None) -> None:
+    sets = """
+from PIL import Image
+
+class Photos:
+    def __getitem__(self, index):
+        return self.transform(Image.open(self.paths[index]))
+
+class Kept:
+    def __init__(self, paths):
+        self.photos = [Image.open(path) for path in paths]
+
+    def __getitem__(self, index):
+        return self.photos[index]
+
+def photos(paths):
+    return Kept(paths)
+"""
+    text = f"{HEAD}import sets, others\nfrom sets import Photos\nDataLoader({dataset})\n"
+    for name, each in {"setup.cfg": "", "sets.py": sets, "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert file.datasets.decodes(loader) == reads
