@@ -12,6 +12,7 @@ from .facts.attention import Attentions
 from .facts.batches import Batches
 from .facts.broken import Broken
 from .facts.calls import Calls
+from .facts.collating import Collating
 from .facts.constants import Constants
 from .facts.context import Context
 from .facts.datasets import Datasets
@@ -215,6 +216,11 @@ class File(Parsed):
     def loaders(self) -> Loaders:
         """How data loaders are used."""
         return Loaders(self)
+
+    @cached_property
+    def collating(self) -> Collating:
+        """How data loaders put samples together."""
+        return Collating(self)
 
     @cached_property
     def handovers(self) -> Handovers:

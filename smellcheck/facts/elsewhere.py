@@ -47,9 +47,9 @@ class Elsewhere:
             self._known[function] = self._calls(function)
         return self._known[function]
 
-    def defined(self, call: cst.Call) -> Defined | None:
-        """The function or class at the top of another module of the project that a call surely calls."""
-        found = self._file.siblings.definition(call)
+    def defined(self, node: cst.CSTNode) -> Defined | None:
+        """The function or class at the top of another module that a name means, or a call surely calls."""
+        found = self._file.siblings.definition(node)
         home = self.module(found.path) if found is not None else None
         for one in home.module.body if home is not None else ():
             if isinstance(one, cst.FunctionDef | cst.ClassDef) and found and home and one.name.value == found.name:
@@ -131,7 +131,14 @@ class Elsewhere:
             match above:
                 case cst.Call(func=func) if func is whole:
                     found.append(above)
-                case cst.ImportAlias() | cst.AsName() | cst.FunctionDef() | cst.ClassDef() | cst.Annotation():
+                case (
+                    cst.ImportFrom()
+                    | cst.ImportAlias()
+                    | cst.AsName()
+                    | cst.FunctionDef()
+                    | cst.ClassDef()
+                    | cst.Annotation()
+                ):
                     pass
                 case _:
                     return None

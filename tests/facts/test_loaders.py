@@ -345,3 +345,42 @@ def photos(paths):
     file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
     (loader,) = file.calls.of["torch.utils.data.DataLoader"]
     assert file.datasets.decodes(loader) == reads
+
+
+@pytest.mark.parametrize(
+    ("main", "pins"),
+    [
+        ("fit(model, DataLoader(data, pin_memory=True))", True),
+        ("loader = DataLoader(data, pin_memory=True)\nfit(model, loader=loader)", True),
+        ("fit(model, DataLoader(data, pin_memory=True))\nfit(model, DataLoader(data))", False),
+        ("fit(model, DataLoader(data, pin_memory=True, collate_fn=join))", False),
+        ("later(fit)", False),
+        ("", False),
+    ],
+)
+def test_pinned_by_all_other_modules(tmp_path: Path, main: str, pins: bool) -> None:
+    text = "def fit(model, loader):\n    for x in loader:\n        model(x.cuda())\n"
+    for name, each in {"setup.cfg": "", "fit.py": text, "main.py": f"{HEAD}from fit import fit\n{main}\n"}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "fit.py", project=Project().view(tmp_path / "fit.py"))
+    (loop,) = file.all(cst.For)
+    assert file.pinning.pins(loop.iter) == pins
+
+
+@pytest.mark.parametrize(("collate", "pins"), [("join", True), ("boxed", False), ("lost", False)])
+def test_collations_of_other_modules(tmp_path: Path, collate: str, pins: bool) -> None:
+    sets = """
+import torch
+
+def join(samples):
+    return torch.stack([x for x, y in samples]), [torch.tensor(y) for x, y in samples]
+
+def boxed(samples):
+    return torch.stack([x for x, y in samples]), [Boxes(y) for x, y in samples]
+"""
+    text = f"{HEAD}from sets import *\nDataLoader(data, pin_memory=True, collate_fn={collate})\n"
+    for name, each in {"setup.cfg": "", "sets.py": sets, "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert file.pinning.pins(loader) == pins
