@@ -12,6 +12,7 @@ from .facts.attention import Attentions
 from .facts.batches import Batches
 from .facts.broken import Broken
 from .facts.calls import Calls
+from .facts.collating import Collating
 from .facts.constants import Constants
 from .facts.context import Context
 from .facts.datasets import Datasets
@@ -26,6 +27,7 @@ from .facts.figures import Figures
 from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
+from .facts.handovers import Handovers
 from .facts.hot import Hot
 from .facts.imports import Imports
 from .facts.inference import Inference
@@ -215,6 +217,16 @@ class File(Parsed):
     def loaders(self) -> Loaders:
         """How data loaders are used."""
         return Loaders(self)
+
+    @cached_property
+    def collating(self) -> Collating:
+        """How data loaders put samples together."""
+        return Collating(self)
+
+    @cached_property
+    def handovers(self) -> Handovers:
+        """How other modules use the data loaders that are made here."""
+        return Handovers(self)
 
     @cached_property
     def batches(self) -> Batches:

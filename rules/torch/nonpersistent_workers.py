@@ -9,8 +9,12 @@ from smellcheck import File, Fix, Smell, rule
 
 # Workers that stay keep the dataset that they were started with.
 _CHANGES = r"\b{0}\.(\w+\s*(\[[^\]\n]*\]\s*)?(=(?!=)|\.append\()|(set|update|re|shuffle|next|on)_?\w*\()"
+_OTHERS = re.compile(_CHANGES.format("dataset"))
 
 _EPOCHS = frozenset({"epochs", "num_epochs", "max_epochs", "n_epochs", "nb_epochs", "epochs_num", "total_epochs"})
+
+# What does not read as a number of processes, and is put into parentheses to be compared.
+_COMPUTED = (cst.IfExp, cst.BooleanOperation, cst.BinaryOperation)
 
 
 @rule(
@@ -23,20 +27,22 @@ _EPOCHS = frozenset({"epochs", "num_epochs", "max_epochs", "n_epochs", "nb_epoch
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     loaders = file.loaders
     given = file.workers.setting(call, "num_workers", 5)
-    if given is None or file.workers.setting(call, "persistent_workers") is not None:
+    if given is None or file.workers.added(call, "num_workers") or file.workers.setting(call, "persistent_workers"):
         return
     if not file.workers.any(call) or file.context.in_test(call) or file.datasets.in_memory(call) or changes(call, file):
         return
     readers = loaders.readers(call)
-    number = file.text_of(given)
+    number = "the" if isinstance(given, _COMPUTED) else file.text_of(given)
     many = "worker processes are" if number != "1" else "worker process is"
     if readers and made_anew(call, file):
         yield Smell(call, f"{number} {many} started anew for each epoch, since the same loader is made in each")
         return
     again = told(call, file) or any(loaders.many_epochs(call, loop) for loop in readers) or loaders.restarted(call)
+    again = again or any(not home.matches(_OTHERS) for home in file.handovers.in_epochs(call))
     if not again and (readers or not loaders.handed_out(call)):
         return
-    kept = "True" if isinstance(given, cst.Integer) else f"{number} > 0"
+    counted = f"({file.text_of(given)})" if isinstance(given, _COMPUTED) else file.text_of(given)
+    kept = "True" if isinstance(given, cst.Integer) else f"{counted} > 0"
     fix = Fix.unsafe("Keep the workers for the next epoch", file.add_argument(call, f"persistent_workers={kept}"))
     yield Smell(call, f"{number} {many} ended after each epoch and started again for the next", fix)
 

@@ -20,6 +20,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if reads is None:
         return
     moved = any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call))
+    moved = moved or bool(file.handovers.to_cuda(call))
     if not moved and not file.loaders.given_to_lightning(call):
         return
     given = file.workers.setting(call, "num_workers", 5)

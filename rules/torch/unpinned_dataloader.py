@@ -26,16 +26,25 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.workers.setting(call, "pin_memory", 7) is not None or file.context.in_test(call):
         return
     # Without workers, the process that waits for the batch would pin it as well.
-    if file.workers.count(call) == 0:
+    workers = file.workers.setting(call, "num_workers", 5)
+    if file.workers.count(call) == 0 or (workers is not None and file.text_of(workers) == "0"):
         return
     if file.matches(_SMALL) or file.datasets.moved_before(call):
         return
-    readers = file.loaders.readers(call)
-    apart = not readers and file.workers.any(call) and file.matches(_PICTURES)
-    handed = apart and file.loaders.handed_to_cuda(call)
-    if not handed and not any(file.loaders.to_cuda(loop) for loop in readers):
+    if not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)) and not leaves(call, file):
         return
     fix = Fix.unsafe("Pin the batches", file.add_argument(call, "pin_memory=True"))
     yield Smell(
         call, "each batch is copied to a pinned buffer first, on its way out of pageable memory to the GPU", fix
+    )
+
+
+def leaves(call: cst.Call, file: File) -> bool:
+    """Whether a loader of pictures is read elsewhere, and what is read moved to a CUDA device."""
+    pictures = bool(file.matches(_PICTURES))
+    if pictures and file.workers.any(call) and not file.loaders.readers(call) and file.loaders.handed_to_cuda(call):
+        return True
+    homes = file.handovers.to_cuda(call)
+    return any(pictures or home.matches(_PICTURES) for home in homes) and not any(
+        home.matches(_SMALL) for home in homes
     )

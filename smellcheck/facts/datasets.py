@@ -59,7 +59,12 @@ class Datasets:
         if name in ("torch.utils.data.Subset", "torch.utils.data.dataset.Subset") and made.args:
             return self._decodes(made.args[0].value, depth + 1)
         owner = self._file.calls.local_class(made.func)
-        return self.reads(owner) if owner is not None else None
+        if owner is not None:
+            return self.reads(owner)
+        defined = self._file.elsewhere.defined(made)
+        if defined is None or not isinstance(defined.node, cst.ClassDef):
+            return None
+        return defined.file.datasets.reads(defined.node)
 
     def reads(self, dataset: cst.ClassDef) -> str | None:
         """The call with which `__getitem__` of a dataset, or a method that it calls, reads a file in each turn."""

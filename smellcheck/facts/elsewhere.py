@@ -25,6 +25,13 @@ class CallSite(NamedTuple):
     call: cst.Call
 
 
+class Defined(NamedTuple):
+    """A function or class, and the file that it stands in."""
+
+    file: File
+    node: cst.FunctionDef | cst.ClassDef
+
+
 class Elsewhere:
     """The calls that reach the functions of one file; `None` where there may be others."""
 
@@ -39,6 +46,15 @@ class Elsewhere:
             self._known[function] = None  # who calls itself in circles is called by others as well
             self._known[function] = self._calls(function)
         return self._known[function]
+
+    def defined(self, node: cst.CSTNode) -> Defined | None:
+        """The function or class at the top of another module that a name means, or a call surely calls."""
+        found = self._file.siblings.definition(node)
+        home = self.module(found.path) if found is not None else None
+        for one in home.module.body if home is not None else ():
+            if isinstance(one, cst.FunctionDef | cst.ClassDef) and found and home and one.name.value == found.name:
+                return Defined(home, one)
+        return None
 
     def _calls(self, function: cst.FunctionDef) -> list[CallSite] | None:
         owner = self._file.calls.class_of(function)
@@ -73,7 +89,7 @@ class Elsewhere:
         taking = [path for path in sorted(paths) if self._takes(path, name)] if len(paths) <= _IMPORTERS else None
         if taking is None or len(taking) > _READ:
             return None
-        files = [self._module(path) for path in taking]
+        files = [self.module(path) for path in taking]
         return None if None in files else [one for one in files if one is not None]
 
     def _takes(self, path: str, name: str) -> bool:
@@ -92,7 +108,7 @@ class Elsewhere:
         found = project.find(full, path)
         return found is not None and not isinstance(found, str) and (found.path, found.name) == (project.path, name)
 
-    def _module(self, path: str) -> File | None:
+    def module(self, path: str) -> File | None:
         """Another module, parsed; it knows nothing of the project."""
         from ..file import File
 
@@ -115,7 +131,14 @@ class Elsewhere:
             match above:
                 case cst.Call(func=func) if func is whole:
                     found.append(above)
-                case cst.ImportAlias() | cst.AsName() | cst.FunctionDef() | cst.ClassDef() | cst.Annotation():
+                case (
+                    cst.ImportFrom()
+                    | cst.ImportAlias()
+                    | cst.AsName()
+                    | cst.FunctionDef()
+                    | cst.ClassDef()
+                    | cst.Annotation()
+                ):
                     pass
                 case _:
                     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..file import File
     from .loops import Loop
+    from .scopes import Definition
 
 _CUDA = re.compile(r"""["']cuda\b""")
 #: What draws samples at random, and what goes on for ever so that workers live on.
@@ -30,43 +31,79 @@ _TRAINERS = frozenset({"Trainer", "from_argparse_args"})
 _DEEPEST = 3
 
 
+class StandIn(NamedTuple):
+    """What stands in a file for a loader that another module makes."""
+
+    #: A parameter, or a call that gives it back, at a place of a tuple where there is a path.
+    node: cst.CSTNode
+    path: tuple[int, ...] = ()
+    #: The call that gives the parameter its value, the function that it calls, and where the call stands.
+    call: cst.Call | None = None
+    function: cst.FunctionDef | None = None
+    home: File | None = None
+
+
 class Loaders:
     """The data loaders of one file; each answer is yes only where it is sure."""
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, stand_in: StandIn | None = None) -> None:
         self._file = file
+        self._stand_in = stand_in
         self._read: dict[cst.CSTNode, list[Loop]] | None = None
         self._restarts: dict[cst.CSTNode, cst.Call] | None = None
 
-    def readers(self, loader: cst.Call) -> list[Loop]:
+    def readers(self, loader: cst.CSTNode) -> list[Loop]:
         """The `for` loops that surely read this loader."""
         if self._read is None:
             self._read = {}
             for node in self._file.all(cst.For):
                 loop = self._file.context.loop(node)
-                for made in self._meant(loop.over) if loop.over is not None and not loop.indexed else ():
+                for made in self.meant(loop.over) if loop.over is not None and not loop.indexed else ():
                     self._read.setdefault(made, []).append(loop)
         return self._read.get(loader, [])
 
-    def _meant(self, node: cst.CSTNode, depth: int = 0) -> set[cst.CSTNode]:
+    def meant(self, node: cst.CSTNode, depth: int = 0) -> set[cst.CSTNode]:
         """The loaders that an expression surely is: a parameter is whichever a call gives for it."""
+        if self._stand_in is not None and (other := self._standing(node, self._stand_in)) is not None:
+            return {other}
         value = self._file.values.of(node)
         if value is not None and (value.made is not None or value.kind != "loader"):
             return {value.made} if value.kind == "loader" and value.made is not None else set()
         bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) and depth <= _DEEPEST else ()
-        given: list[cst.CSTNode | None] = []
+        given: list[cst.CSTNode | None] = self._kept(node) if depth <= _DEEPEST else []
         if len(bound) == 1 and bound[0].kind == "parameter" and isinstance(bound[0].scope.node, cst.FunctionDef):
             function, calls = bound[0].scope.node, self._file.calls
             given = [calls.argument_of(call, function, bound[0]) for call in calls.passing(function)]
         elif len(bound) == 1 and isinstance(bound[0].value, cst.Call) and len(bound[0].path) == 1:
             given = [prepared(bound[0].value, bound[0].path[0])]
-        return {made for one in given if one is not None for made in self._meant(one, depth + 1)}
+        return {made for one in given if one is not None for made in self.meant(one, depth + 1)}
+
+    def _kept(self, node: cst.CSTNode) -> list[cst.CSTNode | None]:
+        """What an object is given to keep as an attribute."""
+        match node:
+            case cst.Attribute(value=cst.Name("self"), attr=cst.Name(value=name)):
+                owner = self._file.calls.enclosing_class(node)
+                kept = self._file.values.attribute_values(owner, name) if owner is not None else []
+                return list(kept) if len(kept) == 1 else []
+        return []
+
+    def _standing(self, node: cst.CSTNode, stand_in: StandIn) -> cst.CSTNode | None:
+        """What stands for a loader of another module, where an expression is that or something made along with it."""
+        if node is stand_in.node and not stand_in.path:
+            return node
+        bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) else ()
+        if len(bound) != 1 or stand_in.node not in (bound[0].node, bound[0].value):
+            return None
+        if bound[0].node is stand_in.node or (bound[0].kind == "assign" and bound[0].path == stand_in.path):
+            return stand_in.node
+        return bound[0].node if bound[0].kind == "assign" else None
 
     def many_epochs(self, loader: cst.Call, loop: Loop) -> bool:
         """Whether a loop reads a loader to its end again and again, and the loader is made once for all of that."""
-        return self._again(loader, loop.node, 0)
+        return self.again(loader, loop.node)
 
-    def _again(self, loader: cst.Call, node: cst.CSTNode, depth: int) -> bool:
+    def again(self, loader: cst.CSTNode, node: cst.CSTNode, depth: int = 0) -> bool:
+        """The same for a loop or a call at a node."""
         context = self._file.context
         for around in context.loops(node):
             # A loop that waits for an end, and reads a loader to its end in each turn, counts epochs in its own way.
@@ -76,13 +113,13 @@ class Loaders:
         if function is None or depth > _DEEPEST or context.function(loader) is function:
             return False
         given = {
-            call: {made for arg in call.args for made in self._meant(arg.value)}
+            call: {made for arg in call.args for made in self.meant(arg.value)}
             for call in self._file.calls.passing(function)
         }
         # Where calls surely give this loader, it is read by these alone; else by any that does not give others.
         calls = [call for call, loaders in given.items() if loader in loaders]
         calls = calls or [call for call, loaders in given.items() if not loaders]
-        return any(self._again(loader, call, depth + 1) for call in calls)
+        return any(self.again(loader, call, depth + 1) for call in calls)
 
     def restarted(self, loader: cst.Call) -> bool:
         """Whether a training makes a new iterator of a loader whenever the last one has come to its end."""
@@ -112,8 +149,8 @@ class Loaders:
         if isinstance(made, cst.ListComp):
             return {made.elt}
         if isinstance(made, cst.List):
-            return {found for one in made.elements for found in self._meant(one.value) | {one.value}}
-        return self._meant(node)
+            return {found for one in made.elements for found in self.meant(one.value) | {one.value}}
+        return self.meant(node)
 
     def handed_out(self, loader: cst.Call) -> bool:
         """Whether a function gives back a shuffled loader that it makes, and modules of the project train in epochs."""
@@ -225,8 +262,11 @@ class Loaders:
         if depth > _DEEPEST:
             return False
         if isinstance(device, cst.Name):
-            made = [one.value for one in self._file.scopes.reaching(device) if one.kind == "assign" and not one.path]
-            whole = bool(made) and len(made) == len(self._file.scopes.reaching(device))
+            reaching = self._file.scopes.reaching(device)
+            if len(reaching) == 1 and reaching[0].kind == "parameter":
+                return self._is_cuda_given(reaching[0], depth)
+            made = [one.value for one in reaching if one.kind == "assign" and not one.path]
+            whole = bool(made) and len(made) == len(reaching) and not any(map(self._only_as_script, reaching))
         elif isinstance(device, cst.Attribute) and text.startswith("self."):
             owner = self._file.calls.enclosing_class(device)
             made = list(self._file.values.attribute_values(owner, device.attr.value)) if owner is not None else []
@@ -234,6 +274,28 @@ class Loaders:
         else:
             return False
         return whole and all(value is not None and self._is_cuda(value, depth + 1) for value in made)
+
+    def _only_as_script(self, bound: Definition) -> bool:
+        """Whether a name is not bound at all where another module imports this one."""
+        return self._stand_in is not None and any(
+            isinstance(above, cst.If) and "__main__" in self._file.text_of(above.test)
+            for _, above in self._file.context.ancestors(bound.node)
+        )
+
+    def _is_cuda_given(self, bound: Definition, depth: int) -> bool:
+        """Whether all calls in sight give a CUDA device for a parameter."""
+        function, stand_in = bound.scope.node, self._stand_in
+        if not isinstance(function, cst.FunctionDef):
+            return False
+        if stand_in is not None and function is stand_in.function and stand_in.call and stand_in.home:
+            given = self._file.calls.argument_of(stand_in.call, function, bound)
+            return given is not None and stand_in.home.loaders.is_cuda(given)
+        calls = [self._file.calls.argument_of(one, function, bound) for one in self._file.calls.passing(function)]
+        return bool(calls) and all(one is not None and self._is_cuda(one, depth + 1) for one in calls)
+
+    def is_cuda(self, device: cst.CSTNode) -> bool:
+        """Whether an expression surely is a CUDA device, wherever there is one."""
+        return self._is_cuda(device, 0)
 
     def _from_batch(self, node: cst.CSTNode, loop: Loop, depth: int) -> bool:
         """Whether an expression is a part of what the loop has read."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from .elsewhere import CallSite
+
 if TYPE_CHECKING:
     from ..file import File
     from .scopes import Definition
@@ -71,9 +73,11 @@ class Pinning:
                 return not bound.path and self.pins(bound.value, depth + 1)
             case "parameter" if isinstance(bound.scope.node, cst.FunctionDef):
                 function = bound.scope.node
-                calls = self._file.calls.passing(function)
-                given = [self._file.calls.argument_of(one, function, bound) for one in calls]
-                return bool(given) and all(self.pins(one, depth + 1) for one in given)
+                sites = [CallSite(self._file, call) for call in self._file.calls.passing(function)]
+                # Who is called from other modules alone is given what is made there.
+                sites = sites or self._file.elsewhere.calls(function) or []
+                given = [(one.file, self._file.calls.argument_of(one.call, function, bound)) for one in sites]
+                return bool(given) and all(home.pinning.pins(one, depth + 1) for home, one in given)
         return False
 
     def _is_filled(self, bound: Definition, depth: int) -> bool:
@@ -106,7 +110,7 @@ class Pinning:
         if not name.startswith("torch.utils.data.") or not name.endswith(".DataLoader"):
             return False
         starred = [arg for arg in call.args if arg.star]
-        if self._file.argument(call, "collate_fn") is not None or any(arg.star == "*" for arg in starred):
+        if any(arg.star == "*" for arg in starred) or not self._file.collating.gives_tensors(call):
             return False
         pins = self._file.argument(call, "pin_memory")
         if pins is not None:

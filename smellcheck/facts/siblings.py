@@ -172,9 +172,9 @@ class Siblings:
         name = self._named(call.func)
         return self._answers.function(name) if name is not None and self._answers is not None else None
 
-    def definition(self, call: cst.Call) -> Found | None:
-        """The function or class of another module of the project that a call surely calls."""
-        name = self._named(call.func)
+    def definition(self, node: cst.CSTNode) -> Found | None:
+        """The function or class of another module of the project that a name means, or a call surely calls."""
+        name = self._named(node.func if isinstance(node, cst.Call) else node)
         found = self._answers.view.find(name) if name is not None and self._answers is not None else None
         if found is None or isinstance(found, str) or found.rest:
             return None

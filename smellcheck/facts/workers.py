@@ -29,7 +29,7 @@ class Workers:
         if not self.known(loader):
             return None
         given = self.setting(loader, "num_workers", 5)
-        return 0 if given is None else self._number(given, 0)
+        return 0 if given is None else None if self.added(loader, "num_workers") else self._number(given, 0)
 
     def any(self, loader: cst.Call) -> bool:
         """Whether a loader has worker processes, by a number in the file or a setting that nothing says is nought."""
@@ -54,16 +54,20 @@ class Workers:
         held = [self._written(arg.value) or {} for arg in loader.args if arg.star == "**"]
         return next((one[name] for one in held if name in one), None)
 
+    def added(self, loader: cst.Call, name: str) -> bool:
+        """Whether a setting is put into a dictionary that has a name already, in some runs at least."""
+        held = (self._later(arg.value) or {} for arg in loader.args if arg.star and isinstance(arg.value, cst.Name))
+        return any(name in one for one in held)
+
     def _written(self, settings: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
-        """The settings that a name stands for, where all of them stand in one dictionary that nobody changes."""
-        file = self._file
-        if isinstance(settings, cst.Name):
-            home = file.context.function(settings) or file.module
-            for use in file.tree.named(settings.value, home):
-                above = file.parent(use)
-                if isinstance(above, cst.Attribute | cst.Subscript) and above.value is use:
-                    return None
-        match self._file.scopes.written(settings):
+        """The settings that a name stands for, where all of them stand in one function, whenever they are added."""
+        held = self._together(self._file.scopes.written(settings))
+        later = self._later(settings) if isinstance(settings, cst.Name) else {}
+        return None if held is None or later is None else {**held, **later}
+
+    def _together(self, settings: cst.CSTNode | None) -> dict[str, cst.BaseExpression] | None:
+        """The settings in a dictionary that is written out."""
+        match settings:
             case cst.Dict(elements=elements):
                 held = {
                     str(one.key.evaluated_value): one.value
@@ -74,6 +78,34 @@ class Workers:
             case cst.Call(func=cst.Name("dict"), args=args):
                 held = {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
                 return held if len(held) == len(args) else None
+        return None
+
+    def _later(self, settings: cst.Name) -> dict[str, cst.BaseExpression] | None:
+        """What is put into a dictionary where it has a name, in some runs at least; `None` where that is not sure."""
+        file, later = self._file, dict[str, cst.BaseExpression]()
+        for use in file.tree.named(settings.value, file.context.function(settings) or file.module):
+            above = file.parent(use)
+            if isinstance(above, cst.Attribute | cst.Subscript) and above.value is use:
+                added = self._added(above)
+                if added is None:
+                    return None
+                later |= added
+        return later
+
+    def _added(self, use: cst.Attribute | cst.Subscript) -> dict[str, cst.BaseExpression] | None:
+        """What `settings["num_workers"] = 4` or `settings.update(num_workers=4)` puts into a dictionary."""
+        around = self._file.parent(use)
+        match use, around, self._file.parent(around) if around is not None else None:
+            case (
+                cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))]),
+                cst.AssignTarget(),
+                cst.Assign(value=value),
+            ):
+                return {str(key.evaluated_value): value}
+            case cst.Attribute(attr=cst.Name("update")), cst.Call(args=[cst.Arg(keyword=None, star="", value=more)]), _:
+                return self._written(more) if not isinstance(more, cst.Name) else None
+            case cst.Attribute(attr=cst.Name("update")), cst.Call(args=args), _ if all(arg.keyword for arg in args):
+                return {arg.keyword.value: arg.value for arg in args if arg.keyword is not None}
         return None
 
     def _number(self, node: cst.CSTNode, depth: int) -> int | None:

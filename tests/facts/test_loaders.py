@@ -204,3 +204,183 @@ for step in range(9):
     file = File(code, "module.py")
     (loader,) = file.calls.of["torch.utils.data.DataLoader"]
     assert file.loaders.restarted(loader) is found
+
+
+FIT = """
+def fit(model, loader, device, epochs):
+    for epoch in range(epochs):
+        for x in loader:
+            model(x.to(device))
+
+def score(model, loader, device):
+    for x in loader:
+        model(x.to(device))
+
+class Trainer:
+    def __init__(self, model, loader, other):
+        self.model, self.loader = model, loader
+        self.other = other
+
+    def epoch(self):
+        for x in self.loader:
+            self.model(x.cuda())
+
+    def run(self, epochs):
+        for epoch in range(epochs):
+            self.epoch()
+        for x in self.other:
+            self.model(x)
+
+class Queue:
+    def __init__(self, loader, queue=None):
+        self.loader, self.queue = loader, queue
+
+    def __iter__(self):
+        while True:
+            if self.queue is None:
+                for x in self.loader:
+                    yield x.cuda()
+
+def as_script(loader):
+    for x in loader:
+        print(x.to(target))
+
+if __name__ == "__main__":
+    target = "cuda"
+    as_script([])
+
+def looked_at(loader):
+    loader = list(loader)
+    for x in loader:
+        print(x.cuda())
+"""
+
+
+@pytest.mark.parametrize(
+    ("main", "moved", "again"),
+    [
+        ("fit(model, loader, device, 9)", True, True),
+        ("fit(model, device=device, loader=loader, epochs=9)", True, True),
+        ("fit(model, loader, where, 9)", False, True),
+        ("fit(model, other, device, 9)", False, False),
+        ("score(model, loader, device)", True, False),
+        ("for epoch in range(epochs): score(model, loader, device)", True, True),
+        ("Trainer(model, loader, other).run(9)", True, True),
+        ("Trainer(model, other, loader).run(9)", False, False),
+        ("trainer = Trainer(model, other, other)\ntrainer.fit(loader)", False, False),
+        ("looked_at(loader)", False, False),
+        ("as_script(loader)", False, False),
+        ("fit(*both)", False, False),
+        ("Queue(loader, queue)", True, False),
+    ],
+)
+def test_handed_to_another_module(tmp_path: Path, main: str, moved: bool, again: bool) -> None:
+    text = f"{HEAD}from fit import *\ndevice = 'cuda'\nloader = DataLoader(data)\n{main}\n"
+    for name, each in {"setup.cfg": "", "fit.py": FIT, "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert bool(file.handovers.to_cuda(loader)) == moved
+    assert bool(file.handovers.in_epochs(loader)) == again
+
+
+@pytest.mark.parametrize(
+    ("given", "main", "moved", "again"),
+    [
+        ("return loader", "loader = get()\nfor epoch in range(9):\n    for x in loader: x.cuda()", True, True),
+        ("return loader", "while going:\n    for x in get(): x.cuda()", True, False),
+        ("return loader", "for x in tqdm(get()): x.cuda()", True, False),
+        ("return other, loader", "_, it = get()\nfor epoch in range(9):\n    for x in it: x.cuda()", True, True),
+        ("return other, loader", "it, _ = get()\nfor epoch in range(9):\n    for x in it: x.cuda()", False, False),
+        ("yield loader", "loader = get()\nfor epoch in range(9):\n    for x in loader: x.cuda()", False, False),
+        (
+            "return other, loader",
+            "def f(it):\n    for x in it: x.cuda()\na, b = get()\nfor epoch in range(9): f(a)\nf(b)",
+            True,
+            False,
+        ),
+    ],
+)
+def test_given_back_to_another_module(tmp_path: Path, given: str, main: str, moved: bool, again: bool) -> None:
+    text = f"{HEAD}def get():\n    loader = DataLoader(data)\n    {given}\n"
+    for name, each in {"setup.cfg": "", "sets.py": text, "main.py": f"from sets import get\n{main}\n"}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "sets.py", project=Project().view(tmp_path / "sets.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert bool(file.handovers.to_cuda(loader)) == moved
+    assert bool(file.handovers.in_epochs(loader)) == again
+
+
+@pytest.mark.parametrize(
+    ("dataset", "reads"),
+    [
+        ("sets.Photos(paths)", "Image.open"),
+        ("Photos(paths)", "Image.open"),
+        ("sets.Kept(paths)", None),
+        ("sets.photos(paths)", None),
+        ("others.Photos(paths)", None),
+    ],
+)
+def test_datasets_of_other_modules(tmp_path: Path, dataset: str, reads: str | None) -> None:
+    sets = """
+from PIL import Image
+
+class Photos:
+    def __getitem__(self, index):
+        return self.transform(Image.open(self.paths[index]))
+
+class Kept:
+    def __init__(self, paths):
+        self.photos = [Image.open(path) for path in paths]
+
+    def __getitem__(self, index):
+        return self.photos[index]
+
+def photos(paths):
+    return Kept(paths)
+"""
+    text = f"{HEAD}import sets, others\nfrom sets import Photos\nDataLoader({dataset})\n"
+    for name, each in {"setup.cfg": "", "sets.py": sets, "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert file.datasets.decodes(loader) == reads
+
+
+@pytest.mark.parametrize(
+    ("main", "pins"),
+    [
+        ("fit(model, DataLoader(data, pin_memory=True))", True),
+        ("loader = DataLoader(data, pin_memory=True)\nfit(model, loader=loader)", True),
+        ("fit(model, DataLoader(data, pin_memory=True))\nfit(model, DataLoader(data))", False),
+        ("fit(model, DataLoader(data, pin_memory=True, collate_fn=join))", False),
+        ("later(fit)", False),
+        ("", False),
+    ],
+)
+def test_pinned_by_all_other_modules(tmp_path: Path, main: str, pins: bool) -> None:
+    text = "def fit(model, loader):\n    for x in loader:\n        model(x.cuda())\n"
+    for name, each in {"setup.cfg": "", "fit.py": text, "main.py": f"{HEAD}from fit import fit\n{main}\n"}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "fit.py", project=Project().view(tmp_path / "fit.py"))
+    (loop,) = file.all(cst.For)
+    assert file.pinning.pins(loop.iter) == pins
+
+
+@pytest.mark.parametrize(("collate", "pins"), [("join", True), ("boxed", False), ("lost", False)])
+def test_collations_of_other_modules(tmp_path: Path, collate: str, pins: bool) -> None:
+    sets = """
+import torch
+
+def join(samples):
+    return torch.stack([x for x, y in samples]), [torch.tensor(y) for x, y in samples]
+
+def boxed(samples):
+    return torch.stack([x for x, y in samples]), [Boxes(y) for x, y in samples]
+"""
+    text = f"{HEAD}from sets import *\nDataLoader(data, pin_memory=True, collate_fn={collate})\n"
+    for name, each in {"setup.cfg": "", "sets.py": sets, "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert file.pinning.pins(loader) == pins
