@@ -193,7 +193,7 @@ def kept(whole: cst.BaseExpression, file: File) -> bool:
 
 def computed(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Iterator[Smell]:
     """What is computed from indices on the CPU; where nothing is but casts, `tensor-created-on-cpu` says so."""
-    between = steps[1:-1]
+    between = [step for step in steps[1:-1] if not (isinstance(step, cst.Call) and file.moves.wraps(step))]
     if all(isinstance(step, cst.Call) and name_of(step) in file.journeys.casts for step in between):
         return
     if file.moves.right_after(made) is not None and all(
@@ -216,7 +216,7 @@ def there(made: cst.Call, steps: list[cst.BaseExpression], file: File) -> Fix | 
     *between, moved = steps[1:]
     if any(isinstance(step, cst.Name) for step in steps) or not isinstance(moved, cst.Call):
         return None
-    if name_of(moved) == "type_as" or any(
+    if file.moves.destination(moved) is None or any(
         arg.star or (arg.keyword and arg.keyword.value in _DECIDED) for arg in made.args
     ):
         return None
@@ -271,7 +271,12 @@ def filled(
         others.append(f"dtype={torch}.{_LEGACY[last]}")
     if file.argument(made, "device") is not None:
         end: cst.BaseExpression = made
-    elif len(steps) == 2 and isinstance(steps[1], cst.Call) and name_of(steps[1]) != "type_as" and not others[1:]:
+    elif (
+        len(steps) == 2
+        and isinstance(steps[1], cst.Call)
+        and file.moves.destination(steps[1]) is not None
+        and not others[1:]
+    ):
         end = steps[1]
         others.append(f"device={device_of(steps[1], file)}")
     else:

@@ -76,11 +76,35 @@ def evaluates(call: cst.Call, file: File) -> bool:
         case cst.Assign(value=value, targets=[cst.AssignTarget(target=cst.Name() as bound)]) if (
             value is whole and on_several(call, file)
         ):
-            uses = file.uses(bound)
-        case _:
-            return False
-    runs = [above for one in uses if isinstance(above := file.parent(one), cst.Call) and above.func is one]
-    return any(in_batches(loop.over, file) for one in runs for loop in file.context.loops(one))
+            return any(in_batches(over, file) for over in run_over(bound, file))
+    return False
+
+
+def run_over(bound: cst.Name, file: File) -> Iterator[cst.CSTNode]:
+    """What the loops go over that a network of this name runs in, here or in a function that it is given to."""
+    for one in file.uses(bound):
+        above = file.parent(one)
+        call = file.parent(above) if isinstance(above, cst.Arg) else None
+        function = file.calls.callee(call) if isinstance(call, cst.Call) else None
+        if isinstance(above, cst.Call) and above.func is one:
+            yield from (loop.over for loop in file.context.loops(above) if loop.over is not None)
+        elif function is not None and isinstance(call, cst.Call):
+            yield from run_inside(call, one, function, file)
+
+
+def run_inside(call: cst.Call, given: cst.Name, function: cst.FunctionDef, file: File) -> Iterator[cst.CSTNode]:
+    """What the loops of a function go over in which it runs a network that a call gives it, as the call spells it."""
+    passed = {
+        one.name.value: file.calls.argument_of(call, function, bound)
+        for one in function.params.params
+        for bound in file.scopes.scope(function).bindings[one.name.value][:1]
+    }
+    for inner in file.calls.own_calls(function):
+        if isinstance(inner.func, cst.Name) and passed.get(inner.func.value) is given:
+            if [one.kind for one in file.scopes.reaching(inner.func)] == ["parameter"]:
+                for loop in file.context.loops(inner):
+                    if loop.over is not None:
+                        yield passed.get(file.text_of(loop.over)) or loop.over
 
 
 def on_several(call: cst.Call, file: File) -> bool:
@@ -92,6 +116,20 @@ def on_several(call: cst.Call, file: File) -> bool:
         if isinstance(above, cst.FunctionDef):
             return False
         if isinstance(above, cst.If) and child is above.body and _COUNTED.fullmatch(file.text_of(above.test)):
+            return True
+    return counts_devices(file.context.function(call) or file.module, file)
+
+
+def counts_devices(home: cst.FunctionDef | cst.Module, file: File) -> bool:
+    """Whether a function reckons with the number of devices: whoever asks for it to print it or to raise does not."""
+    for one in file.calls.own_calls(home):
+        if file.name(one.func) != "torch.cuda.device_count" or (file.context.function(one) or file.module) is not home:
+            continue
+        above = [outer for _, outer in file.context.ancestors(one)]
+        within = above[: above.index(file.context.statement(one))]
+        if any(isinstance(outer, cst.Assign | cst.AugAssign) for outer in within) and not any(
+            isinstance(outer, cst.Comparison | cst.FormattedString | cst.BooleanOperation) for outer in within
+        ):
             return True
     return False
 

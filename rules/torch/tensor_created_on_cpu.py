@@ -17,6 +17,14 @@ _INDICES = ("torch.arange", "torch.randint", "torch.randperm")
 # What writes all of a tensor anew: with a number that stands there, or with others for each device.
 _FILLS = {"fill_", "zero_"}
 _DRAWS = {"normal_", "uniform_"}
+# Functions that do the same, and as they were called before they ended in an underscore.
+_INITIALISES = {
+    f"torch.nn.init.{name}{end}": method
+    for name, method in (
+        ("normal", "normal_"), ("uniform", "uniform_"), ("zeros", "zero_"), ("ones", "fill_"), ("constant", "fill_"),
+    )
+    for end in ("", "_")
+}  # fmt: skip
 _FILLERS = {f"numpy.{name}" for name in ("zeros", "ones", "full", "eye", "arange")}
 _REPEATS = {"numpy.repeat", "numpy.tile"}
 _REARRANGE = {f"numpy.{name}" for name in ("triu", "tril", "hstack", "vstack", "concatenate", "stack")}
@@ -78,12 +86,21 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         received = moved.func.value
     edits = (
         file.add_argument(made, f"device={where(moved, file)}"),
-        Edit((received.rpar[-1] if received.rpar else received, "end"), (moved, "end"), ""),
+        Edit((received.rpar[-1] if received.rpar else received, "end"), (moved, "end"), still_cast(moved, file)),
     )
     drawn = file.name(made.func) not in _EXACT or any(is_fill(step, file, _DRAWS) for step in steps(made, moved, file))
     safe = not drawn and not file.argument(made, "requires_grad") and counts(made)
     fix = (Fix.safe if safe else Fix.unsafe)("Make the tensor on its device", *edits)
     yield Smell(made, message, fix)
+
+
+def still_cast(moved: cst.Call, file: File) -> str:
+    """What is left of a move when the tensor is there already: the cast, if it makes one."""
+    found = file.moves.casting(moved)
+    kind = found[1] if found is not None else None
+    if kind is None:
+        return ""
+    return f".to({'dtype=' if kind.keyword else ''}{file.text_of(kind.value)})"
 
 
 def index(made: cst.Call, file: File) -> Iterator[Smell]:
@@ -175,7 +192,7 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
     while True:
         attribute = file.parent(current)
         wrapper = file.parent(attribute) if isinstance(attribute, cst.Arg) else None
-        if isinstance(wrapper, cst.Call) and file.moves.wraps(wrapper):
+        if isinstance(wrapper, cst.Call) and (file.moves.wraps(wrapper) or initialises(wrapper, file)):
             current = wrapper
             continue
         call = file.parent(attribute) if isinstance(attribute, cst.Attribute) else None
@@ -183,7 +200,7 @@ def mover(made: cst.Call, file: File) -> tuple[cst.Call | None, cst.BaseExpressi
             after = file.moves.right_after(made) if straight(current, file) else None
             named = after or file.moves.wherever_used(current) or file.moves.on_one_side(current)
             return named or computed(made, file), made
-        if file.moves.destination(call) is not None or goes_along(call, attribute, file):
+        if file.moves.casting(call) is not None or goes_along(call, attribute, file):
             return call, current
         if not (is_cast(call, attribute, file) or is_fill(call, file) or sets_ones(call, file)):
             return computed(made, file), made
@@ -215,9 +232,17 @@ def steps(made: cst.Call, moved: cst.Call, file: File) -> Iterator[cst.CSTNode]:
 def is_fill(call: cst.CSTNode | None, file: File, methods: Collection[str] = frozenset(_FILLS | _DRAWS)) -> bool:
     """Whether a call writes all of a new tensor, with numbers that stand there: `x.zero_()`, `x.fill_(1)`."""
     match call:
+        case cst.Call() if initialises(call, file, methods):
+            return True
         case cst.Call(func=cst.Attribute(attr=cst.Name(value=method)), args=args) if method in methods:
             return all(arg.keyword is None and file.constants.literal(arg.value) for arg in args)
     return False
+
+
+def initialises(call: cst.Call, file: File, methods: Collection[str] = frozenset(_FILLS | _DRAWS)) -> bool:
+    """Whether a function of `torch.nn.init` writes all of what it is given first: `nn.init.normal_(x)`."""
+    method = _INITIALISES.get(file.name(call.func) or "")
+    return method in methods and all(arg.star == "" and file.constants.literal(arg.value) for arg in call.args[1:])
 
 
 def scatters(call: cst.Call) -> bool:

@@ -17,14 +17,16 @@ _CUTS = re.compile(r"\b(detach_?|no_grad|inference_mode|set_grad_enabled)\b")
 @rule(imports="torch", words="parameters", practice="freezing")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     part = only_part(call)
-    model = whole_of(part, file) if part is not None and file.values.kind(call) == "optimizer" else None
-    if part is None or model is None or file.context.in_test(call):
+    wholes = wholes_of(part, file) if part is not None and file.values.kind(call) == "optimizer" else []
+    model = next((one for one in wholes if trained_whole(one, part, call, file)), None) if part is not None else None
+    if part is None or not isinstance(model, cst.Name | cst.Attribute) or file.context.in_test(call):
         return
-    if (
-        not trained_whole(model, part, call, file)
-        or handed_out(model, call, file)
-        or cuts(model, file)
-        or any(_FREEZES.search(text) for text in surroundings(call, model, file))
+    # A freeze or a cut may stand in any of the modules on the way to the part.
+    if any(
+        handed_out(one, call, file)
+        or cuts(one, file)
+        or any(_FREEZES.search(text) for text in surroundings(call, one, file))
+        for one in wholes[: wholes.index(model) + 1]
     ):
         return
     statement = file.context.statement(call)
@@ -35,19 +37,29 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         call,
         f"gradients of everything in `{whole}` but `{head}` are computed, stored and never used",
         Fix.unsafe(f"Freeze `{whole}` but for `{head}`", edit) if simple else None,
+        # What lies further out is frozen by its own class, perhaps, or by what it is made of.
+        level=None if model is wholes[0] and _WHOLE.isdisjoint(inside(part, model, file)) else "info",
     )
 
 
-def whole_of(part: cst.CSTNode, file: File) -> cst.BaseExpression | None:
-    """The module that `model.fc` or `model.classifier[6]` is a part of."""
-    above: cst.CSTNode = part
+def wholes_of(part: cst.BaseExpression, file: File) -> list[cst.BaseExpression]:
+    """The modules that `model.fc` or `model.classifier[6]` is a part of, from within."""
+    found: list[cst.BaseExpression] = []
+    above: cst.BaseExpression = part
     while isinstance(above, cst.Attribute | cst.Subscript):
-        if isinstance(above, cst.Attribute) and above.attr.value in _WHOLE:
-            return None
-        above = above.value
+        inner, above = above, above.value
+        # Of a class in sight it is seen what it holds besides.
+        known = file.values.of(above)
+        if isinstance(inner, cst.Attribute) and inner.attr.value in _WHOLE and (known is None or known.cls is None):
+            break
         if file.values.is_module(above):
-            return above if isinstance(above, cst.Name | cst.Attribute) else None
-    return None
+            found.append(above)
+    return found
+
+
+def inside(part: cst.BaseExpression, model: cst.BaseExpression, file: File) -> list[str]:
+    """The names of the attributes by which a module is come to from the whole."""
+    return re.split(r"[.\[]", file.text_of(part).removeprefix(file.text_of(model)).strip(".["))
 
 
 def surroundings(call: cst.Call, model: cst.BaseExpression, file: File) -> Iterator[str]:
@@ -145,9 +157,7 @@ def trained_whole(model: cst.BaseExpression, part: cst.Attribute | cst.Subscript
         and same_object(other, call, model, file)
         and not file.context.within(other, call)
     ]
-    if others or (
-        value.cls is not None and not has_more(value.cls, file.text_of(part).removeprefix(wanted).strip(".["), file)
-    ):
+    if others or (value.cls is not None and not holds_more(model, part, file)):
         return False
     return any(
         (
@@ -179,14 +189,33 @@ def is_plain_move(call: cst.Call) -> bool:
     )
 
 
+def holds_more(model: cst.BaseExpression, part: cst.BaseExpression, file: File) -> bool:
+    """Whether a module, or one in it on the way to the part, is of a class of this file with more than that part."""
+    wholes = wholes_of(part, file)
+    return any(
+        value.cls is not None and has_more(value.cls, inside(part, one, file)[0], file)
+        for one in wholes[: wholes.index(model) + 1]
+        if (value := file.values.of(one)) is not None
+    )
+
+
 def has_more(cls: cst.ClassDef, part: str, file: File) -> bool:
     """Whether a class of this file has modules with parameters besides one of its parts, and runs them with a graph."""
     if re.search(r"no_grad|detach|inference_mode", file.text_of(cls)):
         return False
     return any(
-        target.target.attr.value != part and file.values.is_module(assign.value)
+        target.target.attr.value != part
+        and (file.values.is_module(assign.value) or is_loaded(target.target, assign.value, cls, file))
         for assign in file.all(cst.Assign)
         if file.context.within(assign, cls)
         for target in assign.targets
         if isinstance(target.target, cst.Attribute)
     )
+
+
+def is_loaded(part: cst.Attribute, value: cst.BaseExpression, cls: cst.ClassDef, file: File) -> bool:
+    """Whether a class keeps what it loads with its weights, and sets the mode of: only modules have one."""
+    match value:
+        case cst.Call(func=cst.Attribute(attr=cst.Name("from_pretrained"))):
+            return bool(re.search(rf"{re.escape(file.text_of(part))}\.(eval|train)\(", file.text_of(cls)))
+    return False

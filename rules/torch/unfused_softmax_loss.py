@@ -1,5 +1,6 @@
 """The logarithm of a softmax is taken in two steps, where `log_softmax` is one, and does not overflow."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -8,11 +9,19 @@ from smellcheck import File, Fix, Smell, rule
 
 _SOFTMAX = {"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"}
 
+_EPSILON = re.compile(r"^(self\.)?_?(eps|epsilon)$", re.I)
+
 
 @rule(imports="torch", methods="log", words="softmax Softmax", practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     taken = logarithm_of(call, file)
     if taken is None or file.context.in_test(call):
+        return
+    shifted = shifted_softmax(taken, file)
+    if shifted is not None:
+        yield Smell(
+            shifted, "`log_softmax` needs no epsilon, and its `exp` gives the probabilities: a pass less than this"
+        )
         return
     inner = without_epsilon(taken)
     made = inner if isinstance(inner, cst.Call) else bound_once(inner, file)
@@ -40,6 +49,36 @@ def without_epsilon(node: cst.BaseExpression) -> cst.BaseExpression:
         ):
             return left
     return node
+
+
+def shifted_softmax(node: cst.BaseExpression, file: File) -> cst.Call | None:
+    """The softmax to which an epsilon was added under a name, where its logarithm is taken first at a node."""
+    reaching = file.scopes.reaching(node) if isinstance(node, cst.Name) else ()
+    if len(reaching) != 1 or reaching[0].kind != "assign" or reaching[0].path:
+        return None
+    match reaching[0].value, reaching[0].node:
+        case (
+            cst.BinaryOperation(left=cst.Call() as made, operator=cst.Add(), right=small),
+            cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as target)])
+            | cst.AnnAssign(target=cst.Name() as target),
+        ) if is_softmax(made, file) and is_epsilon(small, file):
+            taken = (logarithm(use, file) for use in file.uses(target))
+            return made if next((use for use in taken if use is not None), None) is node else None
+    return None
+
+
+def logarithm(use: cst.Name, file: File) -> cst.Name | None:
+    """A name that is read, if the logarithm of what it means is taken there."""
+    above = file.parent(use)
+    call = file.parent(above) if above is not None else None
+    return use if isinstance(call, cst.Call) and logarithm_of(call, file) is use else None
+
+
+def is_epsilon(node: cst.BaseExpression, file: File) -> bool:
+    """Whether a number is there to keep logarithms finite: it is small, or called so."""
+    if isinstance(node, cst.Float):
+        return float(node.value) < 1e-3
+    return bool(_EPSILON.search(file.text_of(node)))
 
 
 def bound_once(node: cst.BaseExpression, file: File) -> cst.Call | None:

@@ -50,7 +50,7 @@ class Journeys:
         match step:
             case cst.Call(func=cst.Attribute(attr=cst.Name("type_as"))):
                 return True
-        return self._file.moves.destination(step) is not None
+        return self._file.moves.casting(step) is not None
 
     def called_next(self, made: cst.BaseExpression) -> cst.Call | None:
         """The method that the next statement calls on what is made and named, and on nothing else."""

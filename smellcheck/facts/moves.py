@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _GPU = re.compile(r"cuda|gpu|device", re.I)
 _DEVICE = re.compile(r"(^|_)(device|dev|gpu|cuda)\d*$|^(cuda|cpu|mps|xpu)(:\d+)?$", re.I)
+_TYPE = re.compile(r"(\.|^)dtype$|^torch\.(bool|u?int\d+|b?float\d+|long|int|short|half|float|double)$")
 
 
 class Moves:
@@ -43,8 +44,24 @@ class Moves:
                 )
         return None
 
+    def casting(self, call: cst.CSTNode) -> tuple[str, cst.Arg | None] | None:
+        """Where a call moves its receiver, and the type that it casts it to in passing: `x.to(device, torch.half)`."""
+        moved = self.destination(call)
+        if moved is not None or not isinstance(call, cst.Call):
+            return (moved, None) if moved is not None else None
+        types = [arg for arg in call.args[1:] if self._is_type(arg)]
+        rest = [arg for arg in call.args if arg not in types]
+        moved = self.destination(call.with_changes(args=rest)) if len(types) == 1 else None
+        return (moved, types[0]) if moved is not None else None
+
+    def _is_type(self, arg: cst.Arg) -> bool:
+        """Whether an argument of `to` surely is a type."""
+        if arg.keyword is not None or arg.star:
+            return _is(arg, "dtype")
+        return _TYPE.search(self._file.text_of(arg.value)) is not None
+
     def right_after(self, made: cst.CSTNode) -> cst.Call | None:
-        """The call that moves what was just made and named, in the next statement, there at most if there is a GPU."""
+        """The call that moves what was just made and named, there at most if there is a GPU, before it is used."""
         statement = self._file.context.statement(made)
         block = self._file.parent(statement)
         match statement:
@@ -54,21 +71,39 @@ class Moves:
                 return None
         if not isinstance(block, cst.IndentedBlock | cst.Module):
             return None
-        after: list[cst.CSTNode] = list(block.body[block.body.index(statement) + 1 :][:1])
-        match after:
-            case [cst.If(test=test, body=body, orelse=None)] if _GPU.search(self._file.text_of(test)):
-                after = list(body.body)
-        if len(after) == 1 and isinstance(after[0], cst.SimpleStatementLine):
-            after = list(after[0].body)
-        match after:
-            case [cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=to))], value=cst.Call() as moved)] if (
-                to == name
-            ):
-                inner = self.unwrapped(moved)
-                receiver = inner.func.value if isinstance(inner.func, cst.Attribute) else None
-                moves = isinstance(receiver, cst.Name) and receiver.value == name
-                return inner if moves and self.destination(inner) is not None else None
-        return None
+        following: list[cst.CSTNode] = list(block.body[block.body.index(statement) + 1 :])
+        reads = self._first(name, following)
+        match reads:
+            case cst.If(test=test, body=body, orelse=None) if _GPU.search(self._file.text_of(test)):
+                reads = None if self._names(name, test) else self._first(name, list(body.body))
+        if isinstance(reads, cst.SimpleStatementLine) and len(reads.body) == 1:
+            reads = reads.body[0]
+        return self._moved_in(reads, name) if isinstance(reads, cst.Assign) else None
+
+    def _first(self, name: str, statements: list[cst.CSTNode]) -> cst.CSTNode | None:
+        """The first of some statements that says a name."""
+        return next((one for one in statements if self._names(name, one)), None)
+
+    def _names(self, name: str, node: cst.CSTNode) -> bool:
+        return any(one.value == name for one in self._file.tree.of_type(cst.Name, node))
+
+    def _moved_in(self, assigned: cst.Assign, name: str) -> cst.Call | None:
+        """The call by which an assignment moves what a name means: `x = x.cuda()`, `x, y = x.cuda(), y.cuda()`."""
+        match assigned:
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Tuple(elements=to))], value=cst.Tuple(elements=of)):
+                pairs = [(one.value, other.value) for one, other in zip(to, of, strict=False)]
+                pairs = pairs if len(to) == len(of) else []
+            case cst.Assign(targets=[cst.AssignTarget(target=target)], value=value):
+                pairs = [(target, value)]
+            case _:
+                return None
+        named = [value for target, value in pairs if isinstance(target, cst.Name) and target.value == name]
+        if len(named) != 1 or any(self._names(name, value) for _, value in pairs if value is not named[0]):
+            return None
+        inner = self.unwrapped(named[0]) if isinstance(named[0], cst.Call) else None
+        receiver = inner.func.value if inner is not None and isinstance(inner.func, cst.Attribute) else None
+        moves = isinstance(receiver, cst.Name) and receiver.value == name
+        return inner if moves and inner is not None and self.destination(inner) is not None else None
 
     def unwrapped(self, call: cst.Call) -> cst.Call:
         """What a `Variable` is made of, which has been the same as itself since torch 0.4; other calls as they are."""
