@@ -1,5 +1,6 @@
 """Samples travel to the device one by one, before there is a batch of them."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -8,11 +9,13 @@ from smellcheck import File, Smell, rule
 
 #: What is made on the device, and copied nowhere.
 _MADE_THERE = {f"torch.{name}" for name in ("zeros", "ones", "full", "empty", "arange", "eye", "rand", "randn")}
+#: What a map location names that is no host.
+_DEVICE = re.compile(r"cuda|device|gpu", re.I)
 
 
 @rule(
     imports="torch",
-    methods="to cuda tensor as_tensor zeros ones",
+    methods="to cuda tensor as_tensor zeros ones load",
     words="__getitem__ collate_fn",
     practice="hardware",
     # How large a sample is, beside what a network does with a batch of them, the file does not say.
@@ -51,6 +54,9 @@ def target(call: cst.Call, file: File) -> str | None:
     """The device that a call moves a tensor to, or makes it on."""
     if isinstance(call.func, cst.Attribute) and file.values.kind(call.func.value) in ("module", "encoder", "pipeline"):
         return None
+    if file.name(call.func) == "torch.load":
+        where = file.argument(call, "map_location", 1)
+        return file.text_of(where.value) if where is not None and _DEVICE.search(file.text_of(where.value)) else None
     made = file.argument(call, "device")
     if made is not None and (file.name(call.func) or "").startswith("torch."):
         return file.text_of(made.value)

@@ -13,6 +13,9 @@ _FUNCTIONS = {
     "torch.linalg.svd": (1, "S", "torch.linalg.svdvals"),
     "torch.linalg.eigh": (0, "eigenvalues", "torch.linalg.eigvalsh"),
     "torch.linalg.eig": (0, "eigenvalues", "torch.linalg.eigvals"),
+    "numpy.linalg.svd": (1, "S", "numpy.linalg.svd"),
+    "numpy.linalg.eigh": (0, "eigenvalues", "numpy.linalg.eigvalsh"),
+    "numpy.linalg.eig": (0, "eigenvalues", "numpy.linalg.eigvals"),
 }
 # The gradient of the values is made of the vectors: where it is taken, `svdvals` computes them as well.
 _TRAINED = re.compile(r"loss|penalt|regulari[sz]|criterion", re.I)
@@ -36,7 +39,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
 def needs_vectors(call: cst.Call, file: File) -> bool:
     """Whether a gradient may be taken of the values: in the forward of a module, or for what is called a loss."""
     function = file.context.function(call)
-    if function is None or file.grad.mode(call) == "off":
+    if function is None or (file.name(call.func) or "").startswith("numpy.") or file.grad.mode(call) == "off":
         return False
     return function.name.value == "forward" or bool(_TRAINED.search(file.text_of(function)))
 
@@ -63,10 +66,11 @@ def fix(call: cst.Call, taken: cst.CSTNode, better: str, file: File) -> Fix | No
     spelled = file.names.local_name(better, call)
     if spelled is None:
         return None
-    text = f"{spelled}({file.text_of(call.args[0].value)})"
+    more = ", compute_uv=False" if better == "numpy.linalg.svd" else ""
+    text = f"{spelled}({file.text_of(call.args[0].value)}{more})"
     title = f"Compute the values alone, with `{spelled}`"
     if not isinstance(taken, cst.Tuple):
         return Fix.unsafe(title, file.replace(taken, text))
-    place = 1 if better.endswith("svdvals") else 0
+    place = 0 if ".eig" in better else 1
     kept = file.text_of(taken.elements[place].value)
     return Fix.unsafe(title, Edit((taken, "start"), (call, "end"), f"{kept} = {text}"))

@@ -31,10 +31,15 @@ def check(function: cst.FunctionDef, file: File) -> Iterator[Smell]:
         return
     for call in file.calls.own_calls(function):
         made = makes(call, owner, file)
-        if made is None or guarded(call, file) or given_weights(call, function, file):
+        if made is None:
+            continue
+        run, kept = run_at_once(call, file), guarded(call, file)
+        if not run and (kept or given_weights(call, function, file)):
             continue
         layer = file.text_of(call.func).rpartition(".")[2]
-        yield Smell(call, f"the weights of this `{layer}` are {made} anew in each pass, and never trained")
+        message = f"the weights of this `{layer}` are {made} anew in each pass, and never trained"
+        # Under a condition nobody knows in how many passes.
+        yield Smell(call, message, level="info" if kept else None)
 
 
 def makes(call: cst.Call, owner: cst.ClassDef, file: File) -> str | None:
@@ -85,11 +90,20 @@ def guarded(call: cst.Call, file: File) -> bool:
     )
 
 
+def run_at_once(call: cst.Call, file: File) -> bool:
+    """Whether the layer is run where it is made, moved at most, and kept by nobody."""
+    match file.parent(call):
+        case cst.Call(func=func) if func is call:
+            return True
+        case cst.Attribute(attr=cst.Name("to" | "cuda")) as moved:
+            outer = file.parent(moved)
+            return isinstance(outer, cst.Call) and outer.func is moved and run_at_once(outer, file)
+    return False
+
+
 def given_weights(call: cst.Call, function: cst.FunctionDef, file: File) -> bool:
     """Whether the layer may get weights from elsewhere, or is not run here at all."""
     match file.parent(call):
-        case cst.Call(func=func) if func is call:
-            return False
         case cst.Attribute(attr=cst.Name("to" | "cuda")) as moved:
             outer = file.parent(file.parent(moved) or call)
             return not isinstance(outer, cst.Call | cst.Assign) or sets(call, function, file)
