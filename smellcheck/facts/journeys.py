@@ -37,7 +37,8 @@ class Journeys:
         """A tensor, what is made of it with nothing but numbers, step by step, and at last the call that moves it."""
         steps: list[cst.BaseExpression] = [made]
         named = 0
-        while (after := self._next(steps[-1])) is not None:
+        # What a loop makes of its own name comes back to where it was.
+        while (after := self._next(steps[-1])) is not None and after not in steps:
             steps.append(after)
             if self.moves(after):
                 return steps
