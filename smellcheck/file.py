@@ -46,11 +46,13 @@ from .facts.pinning import Pinning
 from .facts.ranks import Ranks
 from .facts.reach import Reach
 from .facts.readbacks import Readbacks
+from .facts.rereads import Rereads
 from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.siblings import Siblings
 from .facts.sizes import Sizes
 from .facts.steps import Steps
+from .facts.sums import Sums
 from .facts.trainable import Trainable
 from .facts.tree import descend
 from .facts.untouched import Untouched
@@ -277,6 +279,16 @@ class File(Parsed):
     def figures(self) -> Figures:
         """Which figures single training steps read."""
         return Figures(self)
+
+    @cached_property
+    def rereads(self) -> Rereads:
+        """Which numbers steps read a second time."""
+        return Rereads(self)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """Which names loops only add figures to."""
+        return Sums(self)
 
     @cached_property
     def fallbacks(self) -> Fallbacks:

@@ -196,7 +196,7 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
 
 def again(home: cst.For | cst.While | cst.FunctionDef, file: File) -> Iterator[Smell]:
     """A figure of a step that is read a second time, behind what the step has queued since the first."""
-    for later in file.figures.again(home):
+    for later in file.rereads.again(home):
         name = file.text_of(later.func.value)
         message = f"the number in `{name}` was read before: reading it again waits for all that was queued since"
         yield Smell(later, message, level="advice")
@@ -300,7 +300,7 @@ def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix 
     for call in found if loop.orelse is None else ():
         if not isinstance(call.func, cst.Attribute) or call.func.attr.value != "item":
             return None
-        total = added_to(call, loop, file)
+        total = file.sums.added_to(call, loop)
         if total is None:
             return None
         totals[total[0]] = total[1]
@@ -310,42 +310,3 @@ def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix 
     indent = file.indent(loop)
     behind = "".join(f"{indent}{name} = {kind}({name})\n" for name, kind in totals.items())
     return Fix.unsafe("Add up on the device, read once", *edits, Edit((loop, "line-end"), (loop, "line-end"), behind))
-
-
-def added_to(call: cst.Call, loop: cst.For | cst.While, file: File) -> tuple[str, str] | None:
-    """The name that a figure is added to and that the loop does nothing else with, and the type of the sum."""
-    statement = file.context.statement(call)
-    match statement:
-        case cst.SimpleStatementLine(
-            body=[cst.AugAssign(target=cst.Name(value=name), operator=cst.AddAssign(), value=value)]
-        ):
-            pass
-        case _:
-            return None
-    alone = value is call or (isinstance(value, cst.BinaryOperation) and call in (value.left, value.right))
-    bound = file.scopes.around(statement).bindings.get(name, ())
-    starts = [one.value for one in bound if one.kind != "augment"]
-    within = [one for one in bound if file.context.within(one.node, loop)]
-    if not alone or len(file.tree.named(name, loop)) != 1 or len(within) != 1 or len(starts) != 1:
-        return None
-    counts = isinstance(starts[0], cst.Integer) and value is call and counted(call.func.value)
-    sums = isinstance(starts[0], cst.Float) or (isinstance(starts[0], cst.Integer) and is_sent(call, loop, file))
-    return (name, "int") if counts else (name, "float") if sums else None
-
-
-def counted(figure: cst.BaseExpression) -> bool:
-    """Whether a tensor counts what is equal: `(predicted == labels).sum()`, `predicted.eq(labels).sum()`."""
-    match figure:
-        case cst.Call(func=cst.Attribute(value=cst.Comparison(), attr=cst.Name("sum")), args=[]):
-            return True
-        case cst.Call(
-            func=cst.Attribute(value=cst.Call(func=cst.Attribute(attr=cst.Name("eq"))), attr=cst.Name("sum")), args=[]
-        ):
-            return True
-    return False
-
-
-def is_sent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
-    """Whether a figure is a loss that the loop sends backward."""
-    sent = [file.steps.sent(one) for one in file.tree.own_of_type(cst.Call, loop)]
-    return any(one is not None and file.same(one, call.func.value) for one in sent)
