@@ -180,9 +180,10 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     found = [one for one in found if reads.reported(one) and reads.waits(one)]
     if not found:
         return
-    times = sum(not otherwise(one, found, loop, file) for one in found)
     # What a setting decides may be off.
     always = [one for one in found if not file.context.is_guarded(one, loop)]
+    yield from ahead(found, (always or found)[0], sent, file)
+    times = sum(not otherwise(one, found, loop, file) for one in found)
     few = len(always) < _MANY
     often = "once" if times == 1 else f"{times} times"
     steps = "every step" if always or not file.readbacks.every_few(found[0], loop) else "every other step or so"
@@ -192,6 +193,14 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
         summed(found, loop, file),
         level="advice" if few else None,
     )
+
+
+def ahead(found: list[cst.Call], told: cst.Call, sent: cst.Call, file: File) -> Iterator[Smell]:
+    """A figure that is read before a step goes backward, where what is told of the step stands behind that."""
+    early = next((one for one in found if file.before(one, sent)), None)
+    if early is not None and file.before(sent, told):
+        message = "the backward pass is not even queued before the device has told this figure: read it behind"
+        yield Smell(early, message, level="advice")
 
 
 def again(home: cst.For | cst.While | cst.FunctionDef, file: File) -> Iterator[Smell]:
