@@ -38,6 +38,7 @@ from .facts.loading import Loading
 from .facts.mentions import Mentions
 from .facts.moves import Moves
 from .facts.names import Names
+from .facts.needless import Needless
 from .facts.networks import Networks
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
@@ -284,6 +285,11 @@ class File(Parsed):
     def rereads(self) -> Rereads:
         """Which numbers steps read a second time."""
         return Rereads(self)
+
+    @cached_property
+    def needless(self) -> Needless:
+        """Which waits bring to the host what nobody asks there."""
+        return Needless(self)
 
     @cached_property
     def sums(self) -> Sums:

@@ -87,6 +87,39 @@ class Figures:
             and file.readbacks.waits(one)
         ]
 
+    def of_batch(self, call: cst.Call, loop: cst.CSTNode) -> bool:
+        """Whether a call reads one number that is only added up or reported, in every turn of a loop."""
+        match call:
+            case cst.Call(func=cst.Attribute(attr=cst.Name("item" | "cpu" as method)), args=[]):
+                reads, above = self._file.readbacks, self._file.parent(call)
+                # What is brought to the host whole is gathered there, or it is reduced first for no more than a number.
+                if method == "cpu" and not (isinstance(above, cst.Attribute) and above.attr.value in ("sum", "mean")):
+                    return False
+                return not reads.seldom(call, loop) and reads.reported(call) and reads.waits(call)
+        return False
+
+    def told(self, found: list[cst.Call], loop: cst.For) -> list[cst.Call]:
+        """The reads that stand for all of a loop: the first, and the first behind a function that goes backward."""
+        file = self._file
+        always = [one for one in found if not file.context.is_guarded(one, loop)] or found[:1]
+        steps = [one for one in file.tree.of_type(cst.FunctionDef, loop) if self._sends(one)]
+        behind = [one for one in always if steps and file.before(steps[-1], one)]
+        return [*always[:1], *behind[:1]]
+
+    def _sends(self, function: cst.FunctionDef) -> bool:
+        """Whether a function sends a loss backward."""
+        return any(self._file.steps.sent(one) is not None for one in self._file.calls.own_calls(function))
+
+    def otherwise(self, read: cst.Call, found: list[cst.Call], loop: cst.CSTNode) -> bool:
+        """Whether a read is made where another one of a loop is not: in the other branch of a condition."""
+        for child, above in self._file.context.ancestors(read):
+            if above is loop:
+                return False
+            if isinstance(above, cst.If) and child is above.orelse:
+                if any(self._file.context.within(one, above.body) for one in found):
+                    return True
+        return False
+
     def of_sent(self, function: cst.FunctionDef) -> list[cst.Call]:
         """The loss that a function sends backward, as others step, and then reads only to give its number back."""
         file = self._file
