@@ -31,6 +31,7 @@ from .facts.handovers import Handovers
 from .facts.hot import Hot
 from .facts.imports import Imports
 from .facts.inference import Inference
+from .facts.intervals import Intervals
 from .facts.items import Items
 from .facts.journeys import Journeys
 from .facts.loaders import Loaders
@@ -290,6 +291,11 @@ class File(Parsed):
     def needless(self) -> Needless:
         """Which waits bring to the host what nobody asks there."""
         return Needless(self)
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """What is done every so many steps."""
+        return Intervals(self)
 
     @cached_property
     def sums(self) -> Sums:
