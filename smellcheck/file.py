@@ -31,6 +31,7 @@ from .facts.handovers import Handovers
 from .facts.hot import Hot
 from .facts.imports import Imports
 from .facts.inference import Inference
+from .facts.intervals import Intervals
 from .facts.items import Items
 from .facts.journeys import Journeys
 from .facts.loaders import Loaders
@@ -38,6 +39,7 @@ from .facts.loading import Loading
 from .facts.mentions import Mentions
 from .facts.moves import Moves
 from .facts.names import Names
+from .facts.needless import Needless
 from .facts.networks import Networks
 from .facts.optimizers import Optimizers
 from .facts.phase import Phase
@@ -46,11 +48,13 @@ from .facts.pinning import Pinning
 from .facts.ranks import Ranks
 from .facts.reach import Reach
 from .facts.readbacks import Readbacks
+from .facts.rereads import Rereads
 from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.siblings import Siblings
 from .facts.sizes import Sizes
 from .facts.steps import Steps
+from .facts.sums import Sums
 from .facts.trainable import Trainable
 from .facts.tree import descend
 from .facts.untouched import Untouched
@@ -277,6 +281,26 @@ class File(Parsed):
     def figures(self) -> Figures:
         """Which figures single training steps read."""
         return Figures(self)
+
+    @cached_property
+    def rereads(self) -> Rereads:
+        """Which numbers steps read a second time."""
+        return Rereads(self)
+
+    @cached_property
+    def needless(self) -> Needless:
+        """Which waits bring to the host what nobody asks there."""
+        return Needless(self)
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """What is done every so many steps."""
+        return Intervals(self)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """Which names loops only add figures to."""
+        return Sums(self)
 
     @cached_property
     def fallbacks(self) -> Fallbacks:

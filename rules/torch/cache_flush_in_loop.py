@@ -28,7 +28,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         "every object is visited" if name.endswith("collect") else "the device is waited for and its memory given back"
     )
     fix = Fix.unsafe(f"Leave `{name}` out", file.delete_statement(statement)) if alone(statement) else None
-    yield Smell(call, f"{wasted} in every step, and the next one pays to take it again", fix)
+    often = "every few steps" if file.intervals.every_few(call, around) else "in every step"
+    yield Smell(call, f"{wasted} {often}, and the next one pays to take it again", fix)
 
 
 def step(call: cst.Call, file: File) -> cst.CSTNode | None:
@@ -83,10 +84,18 @@ def guarded(call: cst.Call, around: cst.CSTNode, file: File) -> bool:
     for child, above in file.context.ancestors(call):
         if above is around:
             return False
-        if isinstance(above, cst.If) and child is not above.test and not always(above.test, file):
+        if isinstance(above, cst.If) and child is not above.test and not lets_most(above.test, file):
             if child is not above.orelse or not _NOTHING.search(file.text_of(above.test)):
                 return True
     return False
+
+
+def lets_most(test: cst.BaseExpression, file: File) -> bool:
+    """Whether a condition lets every fourth step through at least, as far as it is no setting of the machine."""
+    match test:
+        case cst.BooleanOperation(left=left, operator=cst.And(), right=right):
+            return lets_most(left, file) and lets_most(right, file)
+    return always(test, file) or file.intervals.is_few(test) or file.intervals.is_set(test)
 
 
 def always(test: cst.BaseExpression, file: File) -> bool:

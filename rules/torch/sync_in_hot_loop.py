@@ -12,7 +12,7 @@ _LOOPS = (cst.For, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _DEVICES = re.compile(r"\.cuda\(|torch\.cuda\.amp|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
 _DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
 _MANY = 3
-_METHODS = "item cpu numpy tolist sum any tensor backward manual_backward"
+_METHODS = "item cpu numpy tolist sum any tensor debug backward manual_backward"
 
 
 @rule(imports="torch", methods=_METHODS, words="for while return", practice="hardware", level="info")
@@ -29,6 +29,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if method == "tensor":
         yield from listed_anew(call, file)
         return
+    if method == "debug":
+        yield from formatted(call, file)
+        return
     if file.readbacks.may_wait(call) and file.readbacks.unread(call) and file.readbacks.waits(call):
         yield from unread(call, file)
         return
@@ -39,6 +42,9 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if file.steps.sent(call) is not None:
         yield from step(call, file)
+        return
+    if method == "item" and (told := list(needless(call, file))):
+        yield from told
         return
     around = [one for one in file.context.loops(call) if isinstance(one.node, _LOOPS)]
     if around:
@@ -159,6 +165,21 @@ def unread(call: cst.Call, file: File) -> Iterator[Smell]:
         yield Smell(call, "the device is waited for, and nobody looks at what it gives")
 
 
+def formatted(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A tensor in the text of a message that is hardly ever shown."""
+    if file.needless.is_formatted(call):
+        message = "the tensor is read for a text before anybody asks whether it is shown: give it to the logger by `%s`"
+        yield Smell(call.args[0].value, message)
+
+
+def needless(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A number that is only for the device again."""
+    if file.needless.is_sent_back(call):
+        yield Smell(call, "the number is read only to be made a tensor again: keep the tensor on the device")
+    elif file.needless.is_norm_of_loss(call):
+        yield Smell(call, "the device is waited for once a loss: keep the norms as tensors, and weigh them there")
+
+
 # -- figures of a training step -------------------------------------------------------------------
 
 
@@ -180,9 +201,10 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     found = [one for one in found if reads.reported(one) and reads.waits(one)]
     if not found:
         return
-    times = sum(not otherwise(one, found, loop, file) for one in found)
     # What a setting decides may be off.
     always = [one for one in found if not file.context.is_guarded(one, loop)]
+    yield from ahead(found, (always or found)[0], sent, file)
+    times = sum(not file.figures.otherwise(one, found, loop) for one in found)
     few = len(always) < _MANY
     often = "once" if times == 1 else f"{times} times"
     steps = "every step" if always or not file.readbacks.every_few(found[0], loop) else "every other step or so"
@@ -194,23 +216,20 @@ def step(sent: cst.Call, file: File) -> Iterator[Smell]:
     )
 
 
+def ahead(found: list[cst.Call], told: cst.Call, sent: cst.Call, file: File) -> Iterator[Smell]:
+    """A figure that is read before a step goes backward, where what is told of the step stands behind that."""
+    early = next((one for one in found if file.before(one, sent)), None)
+    if early is not None and file.before(sent, told):
+        message = "the backward pass is not even queued before the device has told this figure: read it behind"
+        yield Smell(early, message, level="advice")
+
+
 def again(home: cst.For | cst.While | cst.FunctionDef, file: File) -> Iterator[Smell]:
     """A figure of a step that is read a second time, behind what the step has queued since the first."""
-    for later in file.figures.again(home):
+    for later in file.rereads.again(home):
         name = file.text_of(later.func.value)
         message = f"the number in `{name}` was read before: reading it again waits for all that was queued since"
         yield Smell(later, message, level="advice")
-
-
-def otherwise(read: cst.Call, found: list[cst.Call], loop: cst.CSTNode, file: File) -> bool:
-    """Whether a read is made where another one of a loop is not: in the other branch of a condition."""
-    for child, above in file.context.ancestors(read):
-        if above is loop:
-            return False
-        if isinstance(above, cst.If) and child is above.orelse:
-            if any(file.context.within(one, above.body) for one in found):
-                return True
-    return False
 
 
 def first_sent(calls: list[cst.Call], file: File) -> cst.Call | None:
@@ -225,28 +244,16 @@ def tally(call: cst.Call, file: File) -> Iterator[Smell]:
     if len(inner) == len(loops) or any(one.kind not in ("few", "sample", "unknown") for one in inner):
         return
     loop = loops[len(inner)].node
-    if not file.matches(_DEVICES) or not figure(call, loop, file):
+    if not file.matches(_DEVICES) or not file.figures.of_batch(call, loop):
         return
     calls = file.tree.own_of_type(cst.Call, loop)
-    figures = [one for one in calls if figure(one, loop, file)]
-    if call is not next((one for one in figures if not file.context.is_guarded(one, loop)), figures[0]):
+    figures = [one for one in calls if file.figures.of_batch(one, loop)]
+    if call not in file.figures.told(figures, loop):
         return
     if any(file.steps.sent(one) is not None for one in calls):
         return
     message = "every batch waits for the device, only to report figures or add them up: add on the device, read once"
     yield Smell(call, message, level="advice")
-
-
-def figure(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
-    """Whether a call reads one number that is only added up or reported, in every turn of a loop."""
-    match call:
-        case cst.Call(func=cst.Attribute(attr=cst.Name("item" | "cpu" as method)), args=[]):
-            reads, above = file.readbacks, file.parent(call)
-            # What is brought to the host whole is gathered there, or it is reduced first for no more than a number.
-            if method == "cpu" and not (isinstance(above, cst.Attribute) and above.attr.value in ("sum", "mean")):
-                return False
-            return not reads.seldom(call, loop) and reads.reported(call) and reads.waits(call)
-    return False
 
 
 def by_itself(call: cst.Call, file: File) -> Iterator[Smell]:
@@ -300,7 +307,7 @@ def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix 
     for call in found if loop.orelse is None else ():
         if not isinstance(call.func, cst.Attribute) or call.func.attr.value != "item":
             return None
-        total = added_to(call, loop, file)
+        total = file.sums.added_to(call, loop)
         if total is None:
             return None
         totals[total[0]] = total[1]
@@ -310,42 +317,3 @@ def summed(found: list[cst.Call], loop: cst.For | cst.While, file: File) -> Fix 
     indent = file.indent(loop)
     behind = "".join(f"{indent}{name} = {kind}({name})\n" for name, kind in totals.items())
     return Fix.unsafe("Add up on the device, read once", *edits, Edit((loop, "line-end"), (loop, "line-end"), behind))
-
-
-def added_to(call: cst.Call, loop: cst.For | cst.While, file: File) -> tuple[str, str] | None:
-    """The name that a figure is added to and that the loop does nothing else with, and the type of the sum."""
-    statement = file.context.statement(call)
-    match statement:
-        case cst.SimpleStatementLine(
-            body=[cst.AugAssign(target=cst.Name(value=name), operator=cst.AddAssign(), value=value)]
-        ):
-            pass
-        case _:
-            return None
-    alone = value is call or (isinstance(value, cst.BinaryOperation) and call in (value.left, value.right))
-    bound = file.scopes.around(statement).bindings.get(name, ())
-    starts = [one.value for one in bound if one.kind != "augment"]
-    within = [one for one in bound if file.context.within(one.node, loop)]
-    if not alone or len(file.tree.named(name, loop)) != 1 or len(within) != 1 or len(starts) != 1:
-        return None
-    counts = isinstance(starts[0], cst.Integer) and value is call and counted(call.func.value)
-    sums = isinstance(starts[0], cst.Float) or (isinstance(starts[0], cst.Integer) and is_sent(call, loop, file))
-    return (name, "int") if counts else (name, "float") if sums else None
-
-
-def counted(figure: cst.BaseExpression) -> bool:
-    """Whether a tensor counts what is equal: `(predicted == labels).sum()`, `predicted.eq(labels).sum()`."""
-    match figure:
-        case cst.Call(func=cst.Attribute(value=cst.Comparison(), attr=cst.Name("sum")), args=[]):
-            return True
-        case cst.Call(
-            func=cst.Attribute(value=cst.Call(func=cst.Attribute(attr=cst.Name("eq"))), attr=cst.Name("sum")), args=[]
-        ):
-            return True
-    return False
-
-
-def is_sent(call: cst.Call, loop: cst.CSTNode, file: File) -> bool:
-    """Whether a figure is a loss that the loop sends backward."""
-    sent = [file.steps.sent(one) for one in file.tree.own_of_type(cst.Call, loop)]
-    return any(one is not None and file.same(one, call.func.value) for one in sent)

@@ -87,6 +87,39 @@ class Figures:
             and file.readbacks.waits(one)
         ]
 
+    def of_batch(self, call: cst.Call, loop: cst.CSTNode) -> bool:
+        """Whether a call reads one number that is only added up or reported, in every turn of a loop."""
+        match call:
+            case cst.Call(func=cst.Attribute(attr=cst.Name("item" | "cpu" as method)), args=[]):
+                reads, above = self._file.readbacks, self._file.parent(call)
+                # What is brought to the host whole is gathered there, or it is reduced first for no more than a number.
+                if method == "cpu" and not (isinstance(above, cst.Attribute) and above.attr.value in ("sum", "mean")):
+                    return False
+                return not reads.seldom(call, loop) and reads.reported(call) and reads.waits(call)
+        return False
+
+    def told(self, found: list[cst.Call], loop: cst.For) -> list[cst.Call]:
+        """The reads that stand for all of a loop: the first, and the first behind a function that goes backward."""
+        file = self._file
+        always = [one for one in found if not file.context.is_guarded(one, loop)] or found[:1]
+        steps = [one for one in file.tree.of_type(cst.FunctionDef, loop) if self._sends(one)]
+        behind = [one for one in always if steps and file.before(steps[-1], one)]
+        return [*always[:1], *behind[:1]]
+
+    def _sends(self, function: cst.FunctionDef) -> bool:
+        """Whether a function sends a loss backward."""
+        return any(self._file.steps.sent(one) is not None for one in self._file.calls.own_calls(function))
+
+    def otherwise(self, read: cst.Call, found: list[cst.Call], loop: cst.CSTNode) -> bool:
+        """Whether a read is made where another one of a loop is not: in the other branch of a condition."""
+        for child, above in self._file.context.ancestors(read):
+            if above is loop:
+                return False
+            if isinstance(above, cst.If) and child is above.orelse:
+                if any(self._file.context.within(one, above.body) for one in found):
+                    return True
+        return False
+
     def of_sent(self, function: cst.FunctionDef) -> list[cst.Call]:
         """The loss that a function sends backward, as others step, and then reads only to give its number back."""
         file = self._file
@@ -101,17 +134,9 @@ class Figures:
             return []
         match [one for one in file.tree.own_of_type(cst.Return, function.body) if isinstance(one.value, cst.Call)]:
             case [cst.Return(value=cst.Call(func=cst.Attribute(value=loss, attr=cst.Name("item"))) as read)]:
-                again = self._is_same(loss, sent[0])
+                again = file.rereads.is_same(loss, sent[0])
                 return [read] if again and not file.context.loops(read) and file.readbacks.waits(read) else []
         return []
-
-    def _is_same(self, one: cst.BaseExpression, other: cst.BaseExpression) -> bool:
-        """Whether two names surely mean the same value."""
-        reaching = self._file.scopes.reaching
-        match one, other:
-            case cst.Name(), cst.Name():
-                return one.value == other.value and set(reaching(one)) == set(reaching(other))
-        return False
 
     def _is_number(self, read: cst.Call) -> bool:
         """Whether a read takes one number: `loss.item()`, `float(loss)`, or the copy in `loss.cpu().item()`."""
@@ -154,48 +179,6 @@ class Figures:
             and file.readbacks.waits(one)
             and file.grad.mode(one) == "on"
         ]
-
-    def again(self, home: cst.For | cst.While | cst.FunctionDef) -> list[cst.Call]:
-        """The reads of a step, in each turn, of what it has read before its device was given more to do."""
-        file = self._file
-        calls = file.tree.own_of_type(cst.Call, home.body)
-        queued = [one for one in calls if file.steps.sent(one) is not None or file.steps.stepping(one) is not None]
-        reads = [
-            (one, read)
-            for one in calls
-            if isinstance(one.func, cst.Attribute) and one.func.attr.value == "item" and not one.args
-            if isinstance(read := _bare(one), cst.Name) and self._is_around(home, one)
-        ]
-        found = []
-        for at, (later, name) in enumerate(reads):
-            for first, known in reads[:at]:
-                between = any(file.before(first, one) and file.before(one, later) for one in queued)
-                if between and self._is_same(known, name) and self._always_ahead(first, later):
-                    if not file.readbacks.seldom(later, home) and not self._is_changed(name, home):
-                        found.append(later)
-                        break
-        return [one for one in found if not file.readbacks.on_host(_bare(one)) and self._waits_alone(one, found)]
-
-    def _waits_alone(self, read: cst.Call, known: list[cst.Call]) -> bool:
-        """Whether the statement of a read makes no other one, of what is not known yet: that would wait anyway."""
-        others = self._file.tree.of_type(cst.Call, self._file.context.statement(read))
-        waiting = [one for one in others if self._file.readbacks.may_wait(one)]
-        return all(any(self._file.context.within(one, other) for other in known) for one in waiting)
-
-    def _is_around(self, home: cst.CSTNode, node: cst.CSTNode) -> bool:
-        """Whether no other loop stands between a step and a node."""
-        loops = self._file.context.loops(node)
-        return loops[0].node is home if isinstance(home, cst.For | cst.While) and loops else not loops
-
-    def _always_ahead(self, first: cst.CSTNode, later: cst.CSTNode) -> bool:
-        """Whether whoever gets to a node has come by another one."""
-        block = self._file.parent(self._file.context.statement(first))
-        return block is not None and self._file.context.within(later, block)
-
-    def _is_changed(self, name: cst.Name, home: cst.CSTNode) -> bool:
-        """Whether a method changes a tensor in place."""
-        above = (self._file.parent(one) for one in self._file.tree.named(name.value, home))
-        return any(isinstance(one, cst.Attribute) and one.attr.value.endswith("_") for one in above)
 
     def kept_by_loss(self, function: cst.FunctionDef) -> list[cst.Call]:
         """The figures that the forward of a loss reads each time, only to keep them for a log of its own."""
@@ -286,16 +269,6 @@ class Figures:
         summed = any(one.kind == "augment" for one in reaching)
         cut = any(one.value is not None and _CUT.search(self._file.text_of(one.value)) for one in reaching)
         return not cut and (summed or not self._file.readbacks.on_host(part))
-
-
-def _bare(figure: cst.BaseExpression) -> cst.BaseExpression:
-    """The tensor that a figure is the number of: `loss` of `loss.detach().cpu().item()`."""
-    match figure:
-        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name("item" | "detach" | "cpu" | "clone")), args=[]):
-            return _bare(inner)
-        case cst.Attribute(value=inner, attr=cst.Name("data")):
-            return _bare(inner)
-    return figure
 
 
 def _attribute(target: cst.BaseExpression) -> str | None:

@@ -251,6 +251,10 @@ def _last_name(node: cst.CSTNode) -> str:
     match node:
         case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
             return name
+        case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))]) if (
+            "loader" in key.value.lower()
+        ):
+            return str(key.evaluated_value)
         case cst.Call(func=inner) | cst.Subscript(value=inner):
             return _last_name(inner)
         case cst.Tuple(elements=[*_, last]):

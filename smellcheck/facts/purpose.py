@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..file import File
 
 _TEST_PATH = re.compile(
-    r"(^|/)(\w+[-_])?(tests?|testing|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    r"(^|/)(\w+[-_])?(tests?|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    # Where experiments are tried out, a script that trains is what is run.
+    r"|(^|/)(\w+[-_])?testing/(?!train\w*\.py$)"
     r"|(^|/)([^/]+[-_])?test[-_]?code/"
     # Kept, and no longer run: old versions, and the copies of the code that a run leaves beside its results.
     r"|(^|/)([^/]+[-_.])?(old|archived?|attic|legacy|obsolete|deprecated|backups?|bak)([-_.][^/]+)?/|(^|/)logs?/"

@@ -19,7 +19,7 @@ _REPORTS = re.compile(
     r"^(print|append|extend|format|update|log\w*|write|info|debug|add|add_\w+|set_postfix\w*|set_description\w*|record)$"
 )
 _FURTHER = ("mean", "sum", "item", "format", "numpy", "tolist", "detach", "data")
-_FORMS = ("float", "int", "round", "str", "format", "sum")
+_FORMS = ("float", "int", "round", "str", "format", "sum", "dict")
 _PASSES = (
     cst.Arg, cst.BinaryOperation, cst.UnaryOperation, cst.Tuple, cst.List, cst.Dict, cst.Element, cst.DictElement,
     cst.FormattedString, cst.FormattedStringExpression, cst.ConcatenatedString, cst.DictComp, cst.Call, cst.Attribute,
@@ -171,7 +171,7 @@ class Readbacks:
                 case cst.Subscript(value=value, slice=[cst.SubscriptElement(slice=cst.Index(value=cst.Integer("0")))]):
                     if value is not current:
                         return False
-                case cst.AugAssign() | cst.Expr() | cst.Assign(targets=[cst.AssignTarget(target=cst.Subscript())]):
+                case cst.AugAssign() | cst.Expr() | cst.Del() | cst.Assign(targets=[cst.AssignTarget(cst.Subscript())]):
                     return True
                 case cst.Assign(targets=[cst.AssignTarget(target=cst.Name() as bound)]) if depth < 2:
                     loops = self._file.context.loops(node)

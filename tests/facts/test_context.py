@@ -163,6 +163,9 @@ def test_functions_and_statements() -> None:
     [
         ("f(x)", "src/model.py", False),
         ("f(x)", "tests/model.py", True),
+        ("f(x)", "testing/model.py", True),
+        ("f(x)", "testing/train.py", False),
+        ("f(x)", "tests/testing/train.py", True),
         ("f(x)", "conftest.py", True),
         ("f(x)", "src/old/model.py", True),
         ("f(x)", "logs/run1/model.py", True),
