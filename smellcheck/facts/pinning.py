@@ -57,8 +57,12 @@ class Pinning:
                 owner = self._file.calls.enclosing_class(loader)
                 values = self._file.values.attribute_values(owner, attr.value) if owner is not None else []
                 return bool(values) and all(self.pins(one, depth + 1) for one in values)
+            case cst.Attribute():
+                return self._file.siblings.keeps_pinned(loader)
             case cst.Name():
                 reaching = self._file.scopes.reaching(loader)
+                if not reaching or all(one.kind == "import" for one in reaching):
+                    return self._file.siblings.keeps_pinned(loader)
                 return bool(reaching) and all(self._is_bound_to_pinned(one, depth) for one in reaching)
         return False
 
@@ -107,7 +111,8 @@ class Pinning:
     def _is_pinning(self, call: cst.Call) -> bool:
         """Whether a call makes a loader of torch that pins its batches, and puts them together in torch's own way."""
         name = self._file.name(call.func) or ""
-        if not name.startswith("torch.utils.data.") or not name.endswith(".DataLoader"):
+        # What MONAI's own loader puts together are tensors, too.
+        if not name.startswith(("torch.utils.data.", "monai.data.")) or not name.endswith(".DataLoader"):
             return False
         starred = [arg for arg in call.args if arg.star]
         if any(arg.star == "*" for arg in starred) or not self._file.collating.gives_tensors(call):

@@ -367,6 +367,29 @@ def test_pinned_by_all_other_modules(tmp_path: Path, main: str, pins: bool) -> N
     assert file.pinning.pins(loop.iter) == pins
 
 
+@pytest.mark.parametrize(
+    ("made", "pins"),
+    [
+        ("loader = DataLoader(data, pin_memory=True)", True),
+        ("loader = DataLoader(data)", False),
+        ("loader = DataLoader(data, pin_memory=True, collate_fn=join)", False),
+        ("loader = DataLoader(data, pin_memory=True)\nif more:\n    loader = DataLoader(data)", False),
+        ("def loader(): return DataLoader(data, pin_memory=True)", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("taken", "named"),
+    [("from sets import loader", "loader"), ("from sets import *", "loader"), ("import sets", "sets.loader")],
+)
+def test_pinned_at_the_top_of_another_module(tmp_path: Path, made: str, pins: bool, taken: str, named: str) -> None:
+    text = f"{taken}\nfor x in {named}:\n    x.cuda()\n"
+    for name, each in {"setup.cfg": "", "sets.py": f"{HEAD}{made}\n", "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
+    (loop,) = file.all(cst.For)
+    assert file.pinning.pins(loop.iter) == pins
+
+
 @pytest.mark.parametrize(("collate", "pins"), [("join", True), ("boxed", False), ("lost", False)])
 def test_collations_of_other_modules(tmp_path: Path, collate: str, pins: bool) -> None:
     sets = """
