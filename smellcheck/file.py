@@ -28,6 +28,7 @@ from .facts.gathering import Gatherings
 from .facts.grad import Grad
 from .facts.graph import Graph
 from .facts.handovers import Handovers
+from .facts.heavy import Heavy
 from .facts.hot import Hot
 from .facts.imports import Imports
 from .facts.inference import Inference
@@ -196,6 +197,11 @@ class File(Parsed):
     def networks(self) -> Networks:
         """Which networks names stand for."""
         return Networks(self)
+
+    @cached_property
+    def heavy(self) -> Heavy:
+        """Which networks keep a GPU busy for long."""
+        return Heavy(self)
 
     @cached_property
     def arms(self) -> Arms:

@@ -25,15 +25,17 @@ _NAMED = ("default=", "models.", "timm.", "nn.Transformer", "from_pretrained(", 
 
 @rule(
     imports="torch",
-    words=("cuda", "for", "models timm from_pretrained Transformer EfficientNet"),
+    words=("cuda", "for"),
     methods="backward",
     practice="precision",
     level="advice",
 )
 def check(backward: cst.Call, file: File) -> Iterator[Smell]:
-    if not file.matches(_LARGE, *_NAMED) or file.matches(_DECIDED) or file.steps.sent(backward) is None:
+    if file.matches(_DECIDED) or file.steps.sent(backward) is None:
         return
     if file.context.in_test(backward) or not in_batches(backward, file) or not on_cuda(file):
+        return
+    if not file.matches(_LARGE, *_NAMED) and not trains_heavy(file):
         return
     earlier = (call for call in file.calls.named(frozenset({"backward"})) if file.before(call, backward))
     if any(in_batches(call, file) for call in earlier):
@@ -48,6 +50,16 @@ def in_batches(backward: cst.Call, file: File) -> bool:
     return any(
         loop.kind == "batch" and loop.over is not None and file.values.kind(loop.over) in ("loader", None)
         for loop in file.context.loops(backward)
+    )
+
+
+def trains_heavy(file: File) -> bool:
+    """Whether a network that is moved to a CUDA device is in sight, here or in another module, and is large."""
+    return any(
+        isinstance(call.func, cst.Attribute)
+        and file.loaders.is_cuda_move(call)
+        and file.heavy.is_heavy(call.func.value)
+        for call in file.calls.named(frozenset({"to", "cuda"}))
     )
 
 

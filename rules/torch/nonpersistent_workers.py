@@ -53,7 +53,23 @@ def changes(call: cst.Call, file: File) -> bool:
     if dataset is None:
         return True
     name = re.escape(file.text_of(dataset.value)) if isinstance(dataset.value, cst.Name | cst.Attribute) else "dataset"
-    return file.matches(re.compile(_CHANGES.format(f"(?:{name}|dataset)")))
+    # What is commented out changes nothing.
+    change = re.compile(r"(?m)^[^#\n]*?" + _CHANGES.format(f"(?:{name}|dataset)"))
+    if not file.matches(change):
+        return False
+    early = sum(len(change.findall(file.text_of(one))) for one in before_loops(call, file))
+    return early < len(change.findall(file.text))
+
+
+def before_loops(call: cst.Call, file: File) -> Iterator[cst.CSTNode]:
+    """The statements of the function around a call that run before its loader may be read: no worker has started."""
+    home = file.context.function(call) or file.module
+    for one in home.body.body if isinstance(home, cst.FunctionDef) else home.body:
+        loops = file.tree.of_type(cst.For, one) or file.tree.of_type(cst.While, one)
+        if loops and (file.before(call, one) or file.context.within(call, one)):
+            return
+        if not isinstance(one, cst.FunctionDef | cst.ClassDef):
+            yield one
 
 
 def made_anew(call: cst.Call, file: File) -> bool:

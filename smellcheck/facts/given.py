@@ -141,9 +141,9 @@ class Answers:
 
     # -- values --------------------------------------------------------------------------------
 
-    def made_by(self, name: str) -> Thing | None:
-        """What calling the thing of this name gives."""
-        return self._called(self.view.find(name), 0)
+    def made_by(self, name: str, path: str | None = None) -> Thing | None:
+        """What calling the thing gives that a name means in a file, here if none is given."""
+        return self._called(self.view.find(name, path), 0)
 
     def _called(self, found: Found | str | None, depth: int) -> Thing | None:
         if isinstance(found, str):

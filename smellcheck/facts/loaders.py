@@ -58,7 +58,7 @@ class Loaders:
             self._read = {}
             for node in self._file.all(cst.For):
                 loop = self._file.context.loop(node)
-                for made in self.meant(loop.over) if loop.over is not None and not loop.indexed else ():
+                for made in self.meant(_logged(loop.over)) if loop.over is not None and not loop.indexed else ():
                     self._read.setdefault(made, []).append(loop)
         return self._read.get(loader, [])
 
@@ -316,3 +316,13 @@ class Loaders:
             and self._from_batch(one.value, loop, depth + 1)
             for one in file.scopes.reaching(node)
         )
+
+
+def _logged(over: cst.CSTNode) -> cst.CSTNode:
+    """What a loop goes over behind a logger that prints a line now and then: `logger.log_every(loader, 10)`."""
+    match over:
+        case cst.Call(
+            func=cst.Attribute(attr=cst.Name("log_every")), args=[cst.Arg(value=inner, star="", keyword=None), *_]
+        ):
+            return inner
+    return over

@@ -12,6 +12,7 @@ from .elsewhere import CallSite
 if TYPE_CHECKING:
     from ..file import File
     from .scopes import Definition
+    from .siblings import Siblings
 
 # Where there is no GPU, there is nothing that could wait.
 _WITH_GPU = re.compile(r"\(?(torch\.cuda\.is_available\(\)|(self\.)?device(\.type)? == ['\"]cuda['\"])\)?", re.I)
@@ -26,8 +27,10 @@ _DEEPEST = 4
 class Pinning:
     """The pinning loaders of one file; each answer is yes only where it is sure."""
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, siblings: Siblings | None = None) -> None:
         self._file = file
+        # A module that was read for the sake of another one asks what that one knows of the project.
+        self._siblings = siblings or file.siblings
 
     def pins(self, loader: cst.CSTNode | None, depth: int = 0) -> bool:
         """Whether all that a name may stand for are loaders that pin plain batches of tensors."""
@@ -57,8 +60,12 @@ class Pinning:
                 owner = self._file.calls.enclosing_class(loader)
                 values = self._file.values.attribute_values(owner, attr.value) if owner is not None else []
                 return bool(values) and all(self.pins(one, depth + 1) for one in values)
+            case cst.Attribute():
+                return self._file.siblings.keeps_pinned(loader)
             case cst.Name():
                 reaching = self._file.scopes.reaching(loader)
+                if not reaching or all(one.kind == "import" for one in reaching):
+                    return self._file.siblings.keeps_pinned(loader)
                 return bool(reaching) and all(self._is_bound_to_pinned(one, depth) for one in reaching)
         return False
 
@@ -77,7 +84,7 @@ class Pinning:
                 # Who is called from other modules alone is given what is made there.
                 sites = sites or self._file.elsewhere.calls(function) or []
                 given = [(one.file, self._file.calls.argument_of(one.call, function, bound)) for one in sites]
-                return bool(given) and all(home.pinning.pins(one, depth + 1) for home, one in given)
+                return bool(given) and all(Pinning(home, self._siblings).pins(one, depth + 1) for home, one in given)
         return False
 
     def _is_filled(self, bound: Definition, depth: int) -> bool:
@@ -99,7 +106,7 @@ class Pinning:
         """Whether a function of the project gives such a loader, at a place of a tuple where there is a path."""
         function = self._file.calls.callee(call)
         if function is None:
-            return self._file.siblings.pins(call, path)
+            return self._siblings.pins(call, path, self._file)
         whole = [node.value for node in self._file.calls.own_nodes(function) if isinstance(node, cst.Return)]
         parts = [one if one is None else self._file.scopes.part(one, path) for one in whole]
         return bool(parts) and all(self.pins(one, depth + 1) for one in parts)
@@ -107,7 +114,8 @@ class Pinning:
     def _is_pinning(self, call: cst.Call) -> bool:
         """Whether a call makes a loader of torch that pins its batches, and puts them together in torch's own way."""
         name = self._file.name(call.func) or ""
-        if not name.startswith("torch.utils.data.") or not name.endswith(".DataLoader"):
+        # What MONAI's own loader puts together are tensors, too.
+        if not name.startswith(("torch.utils.data.", "monai.data.")) or not name.endswith(".DataLoader"):
             return False
         starred = [arg for arg in call.args if arg.star]
         if any(arg.star == "*" for arg in starred) or not self._file.collating.gives_tensors(call):

@@ -104,11 +104,21 @@ class Siblings:
         thing = self._thing(call)
         return thing is not None and thing.evaluates
 
-    def pins(self, call: cst.Call, path: tuple[int, ...]) -> bool:
-        """Whether a call, or what unpacking it gives at a place, is a loader that pins plain batches."""
-        thing = self._thing(call)
+    def pins(self, call: cst.Call, path: tuple[int, ...], home: File) -> bool:
+        """Whether a call in a file, or what unpacking it gives at a place, is a loader that pins plain batches."""
+        name = home.name(call.func) if self._answers is not None else None
+        thing = self._answers.made_by(name, home.path) if name is not None and self._answers is not None else None
         for at in path:
             thing = thing.items[at] if thing is not None and 0 <= at < len(thing.items) else None
+        return thing is not None and thing.kind == "loader" and thing.pins
+
+    def keeps_pinned(self, node: cst.CSTNode) -> bool:
+        """Whether a name means a loader that another module makes at its top, once, and that pins plain batches."""
+        name = self._named(node)
+        found = self._answers.view.find(name) if name is not None and self._answers is not None else None
+        if found is None or isinstance(found, str) or found.kind != "value" or self._answers is None:
+            return False
+        thing = self._answers.thing(found.value, found)
         return thing is not None and thing.kind == "loader" and thing.pins
 
     def _thing(self, call: cst.Call) -> Thing | None:

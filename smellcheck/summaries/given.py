@@ -83,7 +83,12 @@ class Expressions:
                 return _then(self.of(owner, depth + 1, pending), method)
             case ast.Name(id=name) if full is None and name in self._params:
                 return UNKNOWN
-        if full is not None and full.startswith("torch.utils.data.") and full in LOADERS and _pins(node):
+        if (
+            full is not None
+            and full.startswith(("torch.utils.data.", "monai.data."))
+            and full in LOADERS
+            and _pins(node)
+        ):
             return f"={full}|pins"
         return f"={full}" if full is not None else UNKNOWN
 

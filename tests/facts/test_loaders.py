@@ -354,15 +354,51 @@ def photos(paths):
         ("loader = DataLoader(data, pin_memory=True)\nfit(model, loader=loader)", True),
         ("fit(model, DataLoader(data, pin_memory=True))\nfit(model, DataLoader(data))", False),
         ("fit(model, DataLoader(data, pin_memory=True, collate_fn=join))", False),
+        ("a, b = sets.both()\nfit(model, a)", True),
+        ("a, b = sets.both()\nfit(model, b)", False),
+        ("def more(loader):\n    fit(model, loader)\nmore(sets.one())", True),
         ("later(fit)", False),
         ("", False),
     ],
 )
 def test_pinned_by_all_other_modules(tmp_path: Path, main: str, pins: bool) -> None:
     text = "def fit(model, loader):\n    for x in loader:\n        model(x.cuda())\n"
-    for name, each in {"setup.cfg": "", "fit.py": text, "main.py": f"{HEAD}from fit import fit\n{main}\n"}.items():
+    sets = """
+from monai.data import DataLoader
+
+def both():
+    return one(), DataLoader(data)
+
+def one():
+    return DataLoader(data, pin_memory=True)
+"""
+    main = f"{HEAD}import sets\nfrom fit import fit\n{main}\n"
+    for name, each in {"setup.cfg": "", "sets.py": sets, "fit.py": text, "main.py": main}.items():
         (tmp_path / name).write_text(each)
     file = File(text, "fit.py", project=Project().view(tmp_path / "fit.py"))
+    (loop,) = file.all(cst.For)
+    assert file.pinning.pins(loop.iter) == pins
+
+
+@pytest.mark.parametrize(
+    ("made", "pins"),
+    [
+        ("loader = DataLoader(data, pin_memory=True)", True),
+        ("loader = DataLoader(data)", False),
+        ("loader = DataLoader(data, pin_memory=True, collate_fn=join)", False),
+        ("loader = DataLoader(data, pin_memory=True)\nif more:\n    loader = DataLoader(data)", False),
+        ("def loader(): return DataLoader(data, pin_memory=True)", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("taken", "named"),
+    [("from sets import loader", "loader"), ("from sets import *", "loader"), ("import sets", "sets.loader")],
+)
+def test_pinned_at_the_top_of_another_module(tmp_path: Path, made: str, pins: bool, taken: str, named: str) -> None:
+    text = f"{taken}\nfor x in {named}:\n    x.cuda()\n"
+    for name, each in {"setup.cfg": "", "sets.py": f"{HEAD}{made}\n", "main.py": text}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
     (loop,) = file.all(cst.For)
     assert file.pinning.pins(loop.iter) == pins
 
