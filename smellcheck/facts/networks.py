@@ -26,7 +26,9 @@ _SAME = frozenset({"to", "cuda", "cpu", "eval", "train", "float", "half", "doubl
 _FEW = re.compile(
     r"(Linear|Embedding|EmbeddingBag|Parameter|\w*ReLU6?|[CGS]?ELU|SiLU|Tanh|\w*Sigmoid|\w*Softmax|Softplus|\w*Dropout|Flatten"
     r"|Identity|BatchNorm1d|LayerNorm|Sequential|ModuleList|ModuleDict|Module|ParameterList|\w*Tensor|\w*Error|Exception|\w*Loss"
-    r"|Variable|Normal|Categorical|Bernoulli|OrderedDict|Size)"
+    r"|Variable|Normal|Categorical|Bernoulli|OrderedDict|Size"
+    # Transforms of pictures have no weights, also where they stand in a row like layers.
+    r"|Normalize|Denormalize|Resize|Compose|\w*Crop|ToTensor|ToPILImage|ConvertImageDtype|ColorJitter|Random\w+|Grayscale)"
 )
 _MADE = re.compile(r"(?<![\w.])(?:\w+\.)*([A-Z]\w*)\(")
 #: What brings layers by other names.
