@@ -142,7 +142,7 @@ class Project:
 
     def _holding(self, paths: list[str], what: str, name: str) -> list[int]:
         """Which of some files hold a name so."""
-        word = name.encode()
+        word = name.encode("utf-8", "surrogateescape")  # of a file's own name, which may be no text
         pattern = re.compile(_PATTERNS[what].replace(b"%b", re.escape(word)))
         return [
             at
