@@ -39,7 +39,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     critic, _, maker, _ = min(found, key=lambda one: file.tree.order[one[0]])
     whole = file.text_of(maker.func)
-    message = f"this step updates `{file.text_of(critic.func)}` alone, and gradients run through `{whole}` for nothing"
+    given = file.text_of(critic.func)
+    message = f"this step updates `{given}` and not `{whole}`, through which gradients run for nothing"
     # What was added to the sample belongs to the discriminator's side, perhaps: that is not detached as well.
     if not all(alone for *_, alone in found):
         yield Smell(critic, message, level="info")

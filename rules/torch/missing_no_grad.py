@@ -33,6 +33,8 @@ _LOSSES = re.compile(r"(^|[._])(crit(erion)?|loss(es)?|\w*_loss|loss_\w+)$", re.
 _BATCHES = re.compile(r"batch|load|data|iter(?!ations?|s\b)|generator", re.I)
 #: Callers are followed so far.
 _DEEPEST = 2
+#: Loops that break after so many turns look at a few examples.
+_FEW_TURNS = 10
 _KNOWN_FORWARDS = ("torch.nn.", "torchvision.", "timm.", "transformers.")
 
 
@@ -140,7 +142,7 @@ def seldom(call: cst.Call, file: File) -> bool:
     """Whether nothing in sight runs a forward again and again, or a training loop does every so many steps."""
     if not file.hot.runs_often(call) or watched(call, file) or after_fit(call, file) or made_for_it(call, file):
         return True
-    if ends_training(call, file):
+    if ends_training(call, file) or any(ends_early(loop, file) for loop in file.context.loops(call)):
         return True
     for child, above in file.context.ancestors(call):
         if isinstance(above, cst.For | cst.While):
@@ -150,6 +152,28 @@ def seldom(call: cst.Call, file: File) -> bool:
         if isinstance(above, cst.If) and child is not above.test and file.tree.of_type(cst.Modulo, above.test):
             return bool(file.context.loops(above))
     return not over_batches(call, file)
+
+
+def ends_early(loop: Loop, file: File) -> bool:
+    """Whether a loop takes the first few batches and breaks: `if index == 3: break`."""
+    if not isinstance(loop.node, cst.For) or not isinstance(loop.node.body, cst.IndentedBlock):
+        return False
+    for statement in loop.node.body.body:
+        match statement:
+            case cst.If(
+                test=cst.Comparison(
+                    left=cst.Name(value=counter),
+                    comparisons=[
+                        cst.ComparisonTarget(
+                            operator=cst.Equal() | cst.GreaterThan() | cst.GreaterThanEqual(),
+                            comparator=cst.Integer() as turns,
+                        )
+                    ],
+                ),
+                body=cst.IndentedBlock(body=[*_, cst.SimpleStatementLine(body=[cst.Break()])]),
+            ) if turns.evaluated_value <= _FEW_TURNS:
+                return any(name.value == counter for name in file.tree.of_type(cst.Name, loop.node.target))
+    return False
 
 
 def over_batches(call: cst.Call, file: File, depth: int = 0) -> bool:

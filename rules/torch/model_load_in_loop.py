@@ -32,6 +32,8 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield Smell(
             call,
             f"the same weights are read in each call of `{function.name.value}`, which runs in a loop of this file",
+            # What else a call does may take so long that nobody would notice.
+            level="info",
         )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: A class that is instantiated, or what adds parts by name.
 _HOLDS = re.compile(r"[A-Z]|register_(?!buffer)|add_module|getattr|create_|build_|make_")
 _FREEZES = frozenset({"requires_grad", "requires_grad_"})
+_FROZEN = re.compile(r"\brequires_grad\s*=\s*False|\brequires_grad_\(\s*(requires_grad\s*=\s*)?False")
 _UNFREEZES = frozenset({"requires_grad_"})
 _SWITCHES = re.compile(r"no_grad|inference_mode|set_grad_enabled")
 _ASKS_FOR_GRADIENTS = re.compile(r"autograd|enable_grad|requires_grad_")
@@ -31,7 +32,7 @@ class Trainable:
     def frozen(self, model: cst.CSTNode) -> bool:
         """Whether parameters of a module of this name are frozen in the file: then there may be no graph at all."""
         file = self._file
-        if self._frozen_elsewhere(model) or self._handed_frozen(model):
+        if self._frozen_elsewhere(model) or self._handed_frozen(model) or self._made_frozen(model):
             return True
         if file.mentions(".freeze()") and any(
             isinstance(call.func, cst.Attribute) and file.same(call.func.value, model)
@@ -69,6 +70,24 @@ class Trainable:
             if isinstance(call.func, cst.Attribute | cst.Name)
         )
 
+    def _made_frozen(self, model: cst.CSTNode) -> bool:
+        """Whether the class of a network freezes what it holds, or a function that made the network freezes."""
+        file = self._file
+        own = (value.cls for value in file.networks.behind(model))
+        if file.mentions("requires_grad") and any(
+            cls is not None and _FROZEN.search(file.text_of(cls)) is not None for cls in own
+        ):
+            return True
+        makers = file.scopes.reaching(model) if isinstance(model, cst.Name) else ()
+        return any(isinstance(one.value, cst.Call) and self._gives_frozen(one.value) for one in makers)
+
+    def _gives_frozen(self, made: cst.Call) -> bool:
+        """Whether a call runs a function, of this file or another, that freezes something."""
+        callee, found = self._file.calls.callee(made), self._file.siblings.function(made)
+        if callee is not None and _FROZEN.search(self._file.text_of(callee)):
+            return True
+        return found is not None and found.function is not None and not _FREEZES.isdisjoint(found.function.words)
+
     def _handed_frozen(self, model: cst.CSTNode, depth: int = 0) -> bool:
         """Whether a caller in this file hands a parameter over that is of a class which freezes what it holds."""
         file, function = self._file, self._file.context.function(model)
@@ -77,7 +96,9 @@ class Trainable:
             return False
         given = (file.calls.argument_of(call, function, reaching[0]) for call in file.calls.passing(function))
         return any(
-            one is not None and (self._frozen_elsewhere(one) or self._handed_frozen(one, depth + 1)) for one in given
+            one is not None
+            and (self._frozen_elsewhere(one) or self._made_frozen(one) or self._handed_frozen(one, depth + 1))
+            for one in given
         )
 
     def _frozen_elsewhere(self, model: cst.CSTNode) -> bool:
