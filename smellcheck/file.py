@@ -25,6 +25,7 @@ from .facts.evaluating import Evaluating
 from .facts.fallbacks import Fallbacks
 from .facts.figures import Figures
 from .facts.gathering import Gatherings
+from .facts.gpus import Gpus
 from .facts.grad import Grad
 from .facts.graph import Graph
 from .facts.handovers import Handovers
@@ -222,6 +223,11 @@ class File(Parsed):
     def workers(self) -> Workers:
         """What data loaders are set to."""
         return Workers(self)
+
+    @cached_property
+    def gpus(self) -> Gpus:
+        """Which devices are CUDA devices."""
+        return Gpus(self)
 
     @cached_property
     def loaders(self) -> Loaders:
