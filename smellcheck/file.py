@@ -50,6 +50,7 @@ from .facts.pinning import Pinning
 from .facts.ranks import Ranks
 from .facts.reach import Reach
 from .facts.readbacks import Readbacks
+from .facts.reloads import Reloads
 from .facts.rereads import Rereads
 from .facts.samples import Samples
 from .facts.scopes import Scopes
@@ -223,6 +224,11 @@ class File(Parsed):
     def workers(self) -> Workers:
         """What data loaders are set to."""
         return Workers(self)
+
+    @cached_property
+    def reloads(self) -> Reloads:
+        """Which models are read again for each sample."""
+        return Reloads(self)
 
     @cached_property
     def gpus(self) -> Gpus:
