@@ -25,6 +25,7 @@ from .facts.evaluating import Evaluating
 from .facts.fallbacks import Fallbacks
 from .facts.figures import Figures
 from .facts.gathering import Gatherings
+from .facts.gpus import Gpus
 from .facts.grad import Grad
 from .facts.graph import Graph
 from .facts.handovers import Handovers
@@ -49,6 +50,7 @@ from .facts.pinning import Pinning
 from .facts.ranks import Ranks
 from .facts.reach import Reach
 from .facts.readbacks import Readbacks
+from .facts.reloads import Reloads
 from .facts.rereads import Rereads
 from .facts.samples import Samples
 from .facts.scopes import Scopes
@@ -222,6 +224,16 @@ class File(Parsed):
     def workers(self) -> Workers:
         """What data loaders are set to."""
         return Workers(self)
+
+    @cached_property
+    def reloads(self) -> Reloads:
+        """Which models are read again for each sample."""
+        return Reloads(self)
+
+    @cached_property
+    def gpus(self) -> Gpus:
+        """Which devices are CUDA devices."""
+        return Gpus(self)
 
     @cached_property
     def loaders(self) -> Loaders:

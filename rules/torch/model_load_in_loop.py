@@ -21,14 +21,18 @@ _WRITES = re.compile(r"\bsave\w*\(|\.train\(|load_state_dict|quantize|prune|down
     practice="pretrained",
 )
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if not file.loading.loads(call) or file.context.in_test(call):
+    known = file.loading.loads(call)
+    if not (known or file.name(call.func) == "torch.load") or file.context.in_test(call):
         return
     loops = file.context.loops(call)
     function = file.context.function(call)
-    if loops:
+    if file.reloads.in_each_round(call):
+        message = "each of these models is read again in every turn of the outer loop; with the loops swapped, once"
+        yield Smell(call, message, level="info")
+    elif known and loops:
         if repeats(call, loops[0].node, loops[0].kind, file) and unchanged(call, loops[0].node, file):
             yield Smell(call, "the same weights are read from disk in each turn of this loop", hoist(call, file))
-    elif function is not None and every_call(call, function, file):
+    elif known and function is not None and every_call(call, function, file):
         yield Smell(
             call,
             f"the same weights are read in each call of `{function.name.value}`, which runs in a loop of this file",

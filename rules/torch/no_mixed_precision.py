@@ -56,9 +56,7 @@ def in_batches(backward: cst.Call, file: File) -> bool:
 def trains_heavy(file: File) -> bool:
     """Whether a network that is moved to a CUDA device is in sight, here or in another module, and is large."""
     return any(
-        isinstance(call.func, cst.Attribute)
-        and file.loaders.is_cuda_move(call)
-        and file.heavy.is_heavy(call.func.value)
+        isinstance(call.func, cst.Attribute) and file.gpus.is_move(call) and file.heavy.is_heavy(call.func.value)
         for call in file.calls.named(frozenset({"to", "cuda"}))
     )
 
@@ -67,7 +65,7 @@ def on_cuda(file: File) -> bool:
     """Whether a model surely is on a CUDA device, wherever there is one."""
     return any(
         isinstance(call.func, cst.Attribute)
-        and file.loaders.is_cuda_move(call)
+        and file.gpus.is_move(call)
         and (file.values.is_module(call.func.value) or has_weights(call.func.value, file))
         for call in file.calls.named(frozenset({"to", "cuda"}))
     )

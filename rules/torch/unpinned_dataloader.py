@@ -23,7 +23,8 @@ _PICTURES = re.compile(r"\btorchvision\b|\bPIL\b|\bcv2\b|\balbumentations\b")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not file.workers.known(call) or len([arg for arg in call.args if arg.keyword is None]) > 7:
         return
-    if file.workers.setting(call, "pin_memory", 7) is not None or file.context.in_test(call):
+    given = file.workers.setting(call, "pin_memory", 7)
+    if (given is not None and file.text_of(given) != "False") or file.context.in_test(call):
         return
     # Without workers, the process that waits for the batch would pin it as well.
     workers = file.workers.setting(call, "num_workers", 5)
@@ -31,12 +32,32 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         return
     if file.matches(_SMALL) or file.datasets.moved_before(call):
         return
+    if given is not None:
+        if in_vain(call, file):
+            message = "copies with `non_blocking=True` go through a pinned buffer first: these batches are not pinned"
+            yield Smell(call, message, Fix.unsafe("Pin the batches", file.replace(given, "True")))
+        return
     if not any(file.loaders.to_cuda(loop) for loop in file.loaders.readers(call)) and not leaves(call, file):
         return
     fix = Fix.unsafe("Pin the batches", file.add_argument(call, "pin_memory=True"))
     yield Smell(
         call, "each batch is copied to a pinned buffer first, on its way out of pageable memory to the GPU", fix
     )
+
+
+def in_vain(call: cst.Call, file: File) -> bool:
+    """Whether all copies of what is read ask not to be waited for, which takes pinned memory."""
+    moves = [move for loop in file.loaders.readers(call) for move in file.loaders.moves(loop)]
+    moves += file.handovers.moves(call)
+    return bool(moves) and all(
+        any(arg.keyword and arg.keyword.value == "non_blocking" and is_true(arg.value) for arg in move.args)
+        for move in moves
+    )
+
+
+def is_true(value: cst.BaseExpression) -> bool:
+    """Whether an expression is `True`, as it stands there."""
+    return isinstance(value, cst.Name) and value.value == "True"
 
 
 def leaves(call: cst.Call, file: File) -> bool:

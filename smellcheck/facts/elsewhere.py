@@ -47,9 +47,12 @@ class Elsewhere:
             self._known[function] = self._calls(function)
         return self._known[function]
 
-    def defined(self, node: cst.CSTNode) -> Defined | None:
-        """The function or class at the top of another module that a name means, or a call surely calls."""
-        found = self._file.siblings.definition(node)
+    def defined(self, node: cst.CSTNode, asking: File | None = None) -> Defined | None:
+        """The function or class at the top of another module that a name means, or a call surely calls.
+
+        The name stands in this file, or in another one that asks.
+        """
+        found = self._file.siblings.definition(node, asking)
         home = self.module(found.path) if found is not None else None
         for one in home.module.body if home is not None else ():
             if isinstance(one, cst.FunctionDef | cst.ClassDef) and found and home and one.name.value == found.name:

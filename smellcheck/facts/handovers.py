@@ -31,17 +31,21 @@ class Handovers:
     def __init__(self, file: File) -> None:
         self._file = file
         self._known: dict[cst.Call, list[Reader]] = {}
-        self._calls: list[tuple[cst.Call, File, cst.FunctionDef]] | None = None
+        self._calls: dict[File, list[tuple[cst.Call, File, cst.FunctionDef]]] = {}
 
     def to_cuda(self, loader: cst.Call) -> list[File]:
         """The files with a loop that reads a loader made here, and surely moves what it reads to a CUDA device."""
         return [one.file for one in self._readers(loader) if one.loaders.to_cuda(one.loop)]
 
+    def moves(self, loader: cst.Call) -> list[cst.Call]:
+        """The calls in loops of other modules that surely move what is read of a loader to a CUDA device."""
+        return [call for one in self._readers(loader) for call in one.loaders.moves(one.loop)]
+
     def in_epochs(self, loader: cst.Call) -> list[File]:
         """The files with a loop that reads a loader made here to its end again and again."""
-        return [one.file for one in self._readers(loader) if self._again(loader, one)]
+        return [one.file for one in self._readers(loader) if self._again(one)]
 
-    def _again(self, loader: cst.Call, one: Reader) -> bool:
+    def _again(self, one: Reader) -> bool:
         if any(isinstance(above, cst.If) for above in self._within_function(one)):
             return False
         if isinstance(one.stand_in.node, cst.Call):
@@ -51,7 +55,8 @@ class Handovers:
         call = one.stand_in.call
         # An object that keeps it may be asked for it in a method of which we know not how often it is called.
         kept = one.file.context.function(one.loop.node) is not one.stand_in.function
-        return call is not None and not kept and self._file.loaders.again(loader, call)
+        given, known = one.stand_in.given, one.stand_in.known
+        return call is not None and not kept and bool(given and known and known.again(given, call))
 
     def _within_function(self, one: Reader) -> Iterator[cst.CSTNode]:
         """What stands around a loop within its function."""
@@ -64,7 +69,7 @@ class Handovers:
         if loader not in self._known:
             self._known[loader] = [
                 Reader(file, loaders, loop, stand_in)
-                for file, stand_in in (*self._given_back(loader), *self._handed(loader))
+                for file, stand_in in (*self._given_back(loader), *self._handed(self._file, self._file.loaders, loader))
                 if (loaders := Loaders(file, stand_in))
                 for loop in loaders.readers(stand_in.node)
             ]
@@ -73,14 +78,16 @@ class Handovers:
     # -- given back ----------------------------------------------------------------------------
 
     def _given_back(self, loader: cst.Call) -> Iterator[tuple[File, StandIn]]:
-        """The calls of the function that gives a loader back, wherever they stand."""
+        """The calls of the function that gives a loader back, wherever they stand, and whom it is handed on to."""
         function = self._file.context.function(loader)
         if function is None or any(isinstance(one, cst.Yield) for one in self._file.calls.own_nodes(function)):
             return
         paths = set(self._places(loader, function))
         for site in (self._file.elsewhere.calls(function) or ()) if paths else ():
             for path in sorted(paths):
-                yield site.file, StandIn(site.call, path)
+                stand_in = StandIn(site.call, path)
+                yield site.file, stand_in
+                yield from self._handed(site.file, Loaders(site.file, stand_in), site.call)
 
     def _places(self, loader: cst.Call, function: cst.FunctionDef) -> Iterator[tuple[int, ...]]:
         """The places of what a function returns that a loader stands at."""
@@ -100,31 +107,32 @@ class Handovers:
 
     # -- handed over ---------------------------------------------------------------------------
 
-    def _handed(self, loader: cst.Call) -> Iterator[tuple[File, StandIn]]:
-        """The parameters of other modules' functions that a loader is given for."""
-        for call, home, function in self._abroad():
+    def _handed(self, giver: File, known: Loaders, loader: cst.CSTNode) -> Iterator[tuple[File, StandIn]]:
+        """The parameters of other modules' functions that a loader of a file is given for."""
+        for call, home, function in self._abroad(giver):
             for arg in call.args:
-                if loader in self._file.loaders.meant(arg.value):
+                if loader in known.meant(arg.value):
                     for bound in _parameters(home, function):
                         if home.calls.argument_of(call, function, bound) is arg.value:
-                            yield home, StandIn(bound.node, (), call, function, self._file)
+                            yield home, StandIn(bound.node, (), call, function, giver, loader, known)
 
-    def _abroad(self) -> list[tuple[cst.Call, File, cst.FunctionDef]]:
-        """The calls of this file that run functions of other modules, and are given something that may be a loader."""
-        if self._calls is None:
-            self._calls = []
-            for call in self._file.all(cst.Call):
+    def _abroad(self, giver: File) -> list[tuple[cst.Call, File, cst.FunctionDef]]:
+        """The calls of a file that run functions of other modules, and are given something that may be a loader."""
+        if giver not in self._calls:
+            self._calls[giver] = []
+            for call in giver.all(cst.Call):
                 if any(isinstance(arg.value, cst.Name | cst.Attribute | cst.Subscript) for arg in call.args):
-                    self._calls += [(call, *found) for found in self._callee(call)]
-        return self._calls
+                    self._calls[giver] += [(call, *found) for found in self._callee(giver, call)]
+        return self._calls[giver]
 
-    def _callee(self, call: cst.Call) -> Iterator[tuple[File, cst.FunctionDef]]:
-        found = self._file.elsewhere.defined(call)
+    def _callee(self, giver: File, call: cst.Call) -> Iterator[tuple[File, cst.FunctionDef]]:
+        defined = self._file.elsewhere.defined
+        found = defined(call, giver)
         if found is not None:
             yield from _function(*found, "__init__")
         elif isinstance(call.func, cst.Attribute):
-            made = self._file.scopes.written(call.func.value)
-            owner = self._file.elsewhere.defined(made) if isinstance(made, cst.Call) else None
+            made = giver.scopes.written(call.func.value)
+            owner = defined(made, giver) if isinstance(made, cst.Call) else None
             if owner is not None and isinstance(owner.node, cst.ClassDef):
                 yield from _function(*owner, call.func.attr.value)
 

@@ -9,6 +9,7 @@ import libcst as cst
 
 from .containers import prepared
 from .frameworks import LIGHTNING_BASES
+from .gpus import Gpus
 from .scopes import targets
 from .tree import descend
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .loops import Loop
     from .scopes import Definition
 
-_CUDA = re.compile(r"""["']cuda\b""")
 #: What draws samples at random, and what goes on for ever so that workers live on.
 _DRAWS = re.compile(r"random|weighted|distributed|episod", re.I)
 _ENDLESS = re.compile(r"infinite|repeat|endless|cycle|forever", re.I)
@@ -41,6 +41,9 @@ class StandIn(NamedTuple):
     call: cst.Call | None = None
     function: cst.FunctionDef | None = None
     home: File | None = None
+    #: What is given for it there, and the loaders of that file.
+    given: cst.CSTNode | None = None
+    known: Loaders | None = None
 
 
 class Loaders:
@@ -49,6 +52,7 @@ class Loaders:
     def __init__(self, file: File, stand_in: StandIn | None = None) -> None:
         self._file = file
         self._stand_in = stand_in
+        self._gpus = Gpus(file, stand_in)
         self._read: dict[cst.CSTNode, list[Loop]] | None = None
         self._restarts: dict[cst.CSTNode, cst.Call] | None = None
 
@@ -71,21 +75,50 @@ class Loaders:
             return {value.made} if value.kind == "loader" and value.made is not None else set()
         bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) and depth <= _DEEPEST else ()
         given: list[cst.CSTNode | None] = self._kept(node) if depth <= _DEEPEST else []
-        if len(bound) == 1 and bound[0].kind == "parameter" and isinstance(bound[0].scope.node, cst.FunctionDef):
-            function, calls = bound[0].scope.node, self._file.calls
-            given = [calls.argument_of(call, function, bound[0]) for call in calls.passing(function)]
+        if len(bound) == 1 and bound[0].kind == "parameter":
+            given = self._passed(bound[0])
         elif len(bound) == 1 and isinstance(bound[0].value, cst.Call) and len(bound[0].path) == 1:
             given = [prepared(bound[0].value, bound[0].path[0])]
         return {made for one in given if one is not None for made in self.meant(one, depth + 1)}
 
+    def _passed(self, bound: Definition) -> list[cst.CSTNode | None]:
+        """What the calls of a function in this file give for a parameter."""
+        function, calls = bound.scope.node, self._file.calls
+        if not isinstance(function, cst.FunctionDef):
+            return []
+        return [calls.argument_of(call, function, bound) for call in calls.passing(function)]
+
     def _kept(self, node: cst.CSTNode) -> list[cst.CSTNode | None]:
-        """What an object is given to keep as an attribute."""
+        """What an object is given to keep as an attribute, or a dictionary that is written out as an item."""
         match node:
+            case cst.Subscript(value=held, slice=[cst.SubscriptElement(slice=cst.Index(value=key))]):
+                return [one for made in self._dictionaries(held) for one in self._items(made, key)]
             case cst.Attribute(value=cst.Name("self"), attr=cst.Name(value=name)):
                 owner = self._file.calls.enclosing_class(node)
                 kept = self._file.values.attribute_values(owner, name) if owner is not None else []
                 return list(kept) if len(kept) == 1 else []
         return []
+
+    def _dictionaries(self, node: cst.CSTNode, depth: int = 0) -> list[cst.CSTNode]:
+        """The dictionaries that an expression surely is one of: a parameter is whichever a call gives for it."""
+        bound = self._file.scopes.reaching(node) if isinstance(node, cst.Name) else ()
+        if len(bound) == 1 and bound[0].kind == "parameter" and depth <= _DEEPEST:
+            passed = (one for one in self._passed(bound[0]) if one is not None)
+            return [made for one in passed for made in self._dictionaries(one, depth + 1)]
+        made = self._file.scopes.written(node)
+        kept = self._kept(node) if isinstance(node, cst.Attribute) else [made]
+        return [one for one in kept if isinstance(one, cst.Dict | cst.DictComp)]
+
+    def _items(self, made: cst.CSTNode, key: cst.BaseExpression) -> Iterator[cst.CSTNode]:
+        """What a dictionary has at a key: one whose items are all made in one place has that at each."""
+        spelled = self._file.text_of(key).strip("\"'")
+        match made:
+            case cst.DictComp(value=value):
+                yield value
+            case cst.Dict(elements=elements) if isinstance(key, cst.SimpleString):
+                for one in elements:
+                    if isinstance(one, cst.DictElement) and self._file.text_of(one.key).strip("\"'") == spelled:
+                        yield one.value
 
     def _standing(self, node: cst.CSTNode, stand_in: StandIn) -> cst.CSTNode | None:
         """What stands for a loader of another module, where an expression is that or something made along with it."""
@@ -219,13 +252,14 @@ class Loaders:
 
     def to_cuda(self, loop: Loop) -> bool:
         """Whether what a loop reads is surely moved to a CUDA device, wherever there is one."""
-        return any(
-            isinstance(node, cst.Call)
-            and isinstance(node.func, cst.Attribute)
-            and self.is_cuda_move(node)
-            and self._from_batch(node.func.value, loop, 0)
-            for node in descend(loop.node, into_functions=False)
-        )
+        return next(self.moves(loop), None) is not None
+
+    def moves(self, loop: Loop) -> Iterator[cst.Call]:
+        """The calls that surely move what a loop reads to a CUDA device, wherever there is one."""
+        for node in descend(loop.node, into_functions=False):
+            if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and self._gpus.is_move(node):
+                if self._from_batch(node.func.value, loop, 0):
+                    yield node
 
     def given_to_lightning(self, loader: cst.Call) -> bool:
         """Whether a method gives a loader to a trainer of Lightning that surely moves its batches to GPUs."""
@@ -244,58 +278,6 @@ class Loaders:
             if arg is not None and re.fullmatch(given, self._file.text_of(arg.value)):
                 return True
         return False
-
-    def is_cuda_move(self, call: cst.Call) -> bool:
-        """Whether a call moves its receiver to a CUDA device, wherever there is one."""
-        destination = self._file.moves.destination(call)
-        if destination is None:
-            return False
-        match call.func:
-            case cst.Attribute(attr=cst.Name("cuda")):
-                return True
-        return bool(call.args) and self._is_cuda(call.args[0].value, 0)
-
-    def _is_cuda(self, device: cst.CSTNode, depth: int) -> bool:
-        text = self._file.text_of(device)
-        if _CUDA.search(text):
-            return True
-        if depth > _DEEPEST:
-            return False
-        if isinstance(device, cst.Name):
-            reaching = self._file.scopes.reaching(device)
-            if len(reaching) == 1 and reaching[0].kind == "parameter":
-                return self._is_cuda_given(reaching[0], depth)
-            made = [one.value for one in reaching if one.kind == "assign" and not one.path]
-            whole = bool(made) and len(made) == len(reaching) and not any(map(self._only_as_script, reaching))
-        elif isinstance(device, cst.Attribute) and text.startswith("self."):
-            owner = self._file.calls.enclosing_class(device)
-            made = list(self._file.values.attribute_values(owner, device.attr.value)) if owner is not None else []
-            whole = bool(made)
-        else:
-            return False
-        return whole and all(value is not None and self._is_cuda(value, depth + 1) for value in made)
-
-    def _only_as_script(self, bound: Definition) -> bool:
-        """Whether a name is not bound at all where another module imports this one."""
-        return self._stand_in is not None and any(
-            isinstance(above, cst.If) and "__main__" in self._file.text_of(above.test)
-            for _, above in self._file.context.ancestors(bound.node)
-        )
-
-    def _is_cuda_given(self, bound: Definition, depth: int) -> bool:
-        """Whether all calls in sight give a CUDA device for a parameter."""
-        function, stand_in = bound.scope.node, self._stand_in
-        if not isinstance(function, cst.FunctionDef):
-            return False
-        if stand_in is not None and function is stand_in.function and stand_in.call and stand_in.home:
-            given = self._file.calls.argument_of(stand_in.call, function, bound)
-            return given is not None and stand_in.home.loaders.is_cuda(given)
-        calls = [self._file.calls.argument_of(one, function, bound) for one in self._file.calls.passing(function)]
-        return bool(calls) and all(one is not None and self._is_cuda(one, depth + 1) for one in calls)
-
-    def is_cuda(self, device: cst.CSTNode) -> bool:
-        """Whether an expression surely is a CUDA device, wherever there is one."""
-        return self._is_cuda(device, 0)
 
     def _from_batch(self, node: cst.CSTNode, loop: Loop, depth: int) -> bool:
         """Whether an expression is a part of what the loop has read."""

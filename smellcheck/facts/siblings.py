@@ -182,10 +182,16 @@ class Siblings:
         name = self._named(call.func)
         return self._answers.function(name) if name is not None and self._answers is not None else None
 
-    def definition(self, node: cst.CSTNode) -> Found | None:
-        """The function or class of another module of the project that a name means, or a call surely calls."""
-        name = self._named(node.func if isinstance(node, cst.Call) else node)
-        found = self._answers.view.find(name) if name is not None and self._answers is not None else None
+    def definition(self, node: cst.CSTNode, home: File | None = None) -> Found | None:
+        """The function or class of another module of the project that a name means, or a call surely calls, in a file.
+
+        The file is this one, or another that knows nothing of the project itself.
+        """
+        meant, path = node.func if isinstance(node, cst.Call) else node, None
+        name = self._named(meant)
+        if home is not None and home is not self._file:
+            name, path = home.name(meant), home.path
+        found = self._answers.view.find(name, path) if name is not None and self._answers is not None else None
         if found is None or isinstance(found, str) or found.rest:
             return None
         return found if found.kind in ("function", "class") else None

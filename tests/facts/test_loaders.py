@@ -312,6 +312,35 @@ def test_given_back_to_another_module(tmp_path: Path, given: str, main: str, mov
 
 
 @pytest.mark.parametrize(
+    ("main", "moved", "again"),
+    [
+        ("fit(model, loader, args)", True, True),
+        ("fit(model, other, args)", False, False),
+        ("for epoch in range(9): score(model, loader, args)", True, True),
+        ("score(model, loader, args)", True, False),
+        ("score(model, loader, spare)", False, False),
+    ],
+)
+def test_given_back_and_handed_on(tmp_path: Path, main: str, moved: bool, again: bool) -> None:
+    text = f"{HEAD}def get():\n    loader = DataLoader(data)\n    return loader\n"
+    fit = """
+def score(model, batches, args):
+    for x in batches: model(x.to(args.device))
+
+def fit(model, batches, args):
+    for epoch in range(9):
+        for x in batches: model(x.to(args.device))
+"""
+    main = f"from sets import get\nfrom fit import fit, score\nargs.device = 'cuda'\nloader = get()\n{main}\n"
+    for name, each in {"setup.cfg": "", "sets.py": text, "fit.py": fit, "main.py": main}.items():
+        (tmp_path / name).write_text(each)
+    file = File(text, "sets.py", project=Project().view(tmp_path / "sets.py"))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    assert bool(file.handovers.to_cuda(loader)) == moved
+    assert bool(file.handovers.in_epochs(loader)) == again
+
+
+@pytest.mark.parametrize(
     ("dataset", "reads"),
     [
         ("sets.Photos(paths)", "Image.open"),
