@@ -105,7 +105,7 @@ def wanted(node: cst.CSTNode, file: File) -> bool:
         or any(
             isinstance(above, cst.If | cst.IfExp | cst.ExceptHandler | cst.BooleanOperation)
             and not joins_guards(above, file)
-            and not (isinstance(above, cst.If) and "__name__" in file.text_of(above.test))
+            and not file.context.is_entry(above)
             for _, above in file.context.ancestors(node)
         )
     )

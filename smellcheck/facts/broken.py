@@ -81,7 +81,7 @@ class Broken:
         entries = [
             statement.body
             for statement in file.module.body
-            if isinstance(statement, cst.If) and "__name__" in file.text_of(statement.test)
+            if isinstance(statement, cst.If) and file.context.is_entry(statement)
         ]
         called = [file.calls.callee(call) for entry in entries for call in file.tree.of_type(cst.Call, entry)]
         return self._sees_all and (

@@ -138,6 +138,14 @@ class Context:
         above = self._file.parent(name)
         return isinstance(above, cst.Attribute) and above.attr is name
 
+    @staticmethod
+    def is_entry(node: cst.CSTNode) -> bool:
+        """Whether it is the `if __name__ == "__main__":` of a script, which is no condition for whoever runs it."""
+        match node:
+            case cst.If(test=cst.Comparison(left=cst.Name(value="__name__"))):
+                return True
+        return False
+
     def is_guarded(self, node: cst.CSTNode, loop: LoopNode) -> bool:
         """Whether, inside a loop, the node runs only now and then: under an `if` of any kind, or in `except`."""
         for child, above in self.ancestors(node):

@@ -47,9 +47,9 @@ class Imports:
 
     def _starts(self, statement: cst.CSTNode) -> bool:
         """Whether a statement at module level is what only a script has: its entry, or the reading of arguments."""
+        if self._file.context.is_entry(statement):
+            return True
         match statement:
-            case cst.If(test=cst.Comparison(left=cst.Name(value="__name__"))):
-                return True
             case cst.SimpleStatementLine() if self._file.mentions(".parse_args("):
                 return ".parse_args(" in self._file.text_of(statement)
         return False

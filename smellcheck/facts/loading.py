@@ -93,7 +93,7 @@ class Loading:
     def now_and_then(self, call: cst.Call) -> bool:
         """Whether a condition, a handler or a cache around it decides whether anything is loaded."""
         return any(
-            (isinstance(above, cst.If) and child is not above.test)
+            (isinstance(above, cst.If) and child is not above.test and not self._file.context.is_entry(above))
             or isinstance(above, cst.IfExp | cst.ExceptHandler | cst.BooleanOperation)
             for child, above in self._file.context.ancestors(call)
         )
