@@ -19,6 +19,8 @@ _OF_TENSORS = {
     "reshape", "sigmoid", "softmax", "split", "sqrt", "square", "squeeze", "std", "sum", "tanh", "to", "transpose",
     "unsqueeze", "var", "view",
 }  # fmt: skip
+#: What gives a loss, by its name.
+_LOSSES = re.compile(r"loss|^crit|^(binary_)?cross_entropy|^objective", re.I)
 _PLAIN = ("module", "loss", "optimizer", "number", "string", "bool", "none", "device", "dtype", "class", "function")
 
 
@@ -88,6 +90,9 @@ def rebound(kept: cst.BaseExpression, loop: cst.CSTNode, file: File) -> bool:
 def sent_in(loop: cst.CSTNode, loss: cst.Name, file: File) -> bool:
     """Whether a loop sends the very value of a name backward, and drops its graph by that."""
     wanted = set(file.scopes.reaching(loss))
+    # What only weighs a loss has no graph.
+    if all(one.kind == "parameter" or file.retained.is_plain(one) for one in wanted):
+        return False
     found = False
     for node in file.calls.own_nodes(loop):
         sent = file.steps.sent(node)
@@ -115,9 +120,9 @@ def summed_from(sent: cst.BaseExpression, file: File) -> Iterator[cst.Name]:
 
 
 def evaluated(store: cst.AugAssign, loop: cst.CSTNode, file: File) -> bool:
-    """Whether what a loop adds up was computed by a network that is only evaluated, with gradients on."""
+    """Whether what a loop adds up is a loss of a network that is only evaluated, with gradients on."""
     function = file.context.function(store)
-    for part in file.steps.sources(store.value):
+    for part in (inner for loss in losses_in(store.value, file) for inner in file.steps.sources(loss)):
         if not isinstance(part, cst.Call) or not file.context.within(part, loop) or not file.inference.is_pass(part):
             continue
         model = file.inference.model(part)
@@ -128,6 +133,22 @@ def evaluated(store: cst.AugAssign, loop: cst.CSTNode, file: File) -> bool:
         if file.inference.stretch(part, function):
             return True
     return False
+
+
+def losses_in(value: cst.BaseExpression, file: File) -> Iterator[cst.Call]:
+    """The calls of losses that a value is, or is computed from by arithmetic alone."""
+    match value:
+        case cst.BinaryOperation(left=left, right=right):
+            yield from losses_in(left, file)
+            yield from losses_in(right, file)
+        case cst.Name():
+            made = file.scopes.written(value)
+            if isinstance(made, cst.Call):
+                yield from losses_in(made, file)
+        # A metric cuts the graph, as a rule.
+        case cst.Call(func=cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name))):
+            if _LOSSES.search(name) and file.values.kind(value) != "number":
+                yield value
 
 
 def kept_at_last(call: cst.Call, file: File) -> cst.Arg | None:
