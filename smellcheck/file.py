@@ -52,6 +52,7 @@ from .facts.reach import Reach
 from .facts.readbacks import Readbacks
 from .facts.reloads import Reloads
 from .facts.rereads import Rereads
+from .facts.retained import Retained
 from .facts.samples import Samples
 from .facts.scopes import Scopes
 from .facts.siblings import Siblings
@@ -314,6 +315,11 @@ class File(Parsed):
     def intervals(self) -> Intervals:
         """What is done every so many steps."""
         return Intervals(self)
+
+    @cached_property
+    def retained(self) -> Retained:
+        """Which graphs backward passes keep in vain."""
+        return Retained(self)
 
     @cached_property
     def sums(self) -> Sums:

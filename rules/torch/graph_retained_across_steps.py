@@ -19,10 +19,12 @@ _OF_TENSORS = {
     "reshape", "sigmoid", "softmax", "split", "sqrt", "square", "squeeze", "std", "sum", "tanh", "to", "transpose",
     "unsqueeze", "var", "view",
 }  # fmt: skip
+#: What gives a loss, by its name.
+_LOSSES = re.compile(r"loss|^crit|^(binary_)?cross_entropy|^objective", re.I)
 _PLAIN = ("module", "loss", "optimizer", "number", "string", "bool", "none", "device", "dtype", "class", "function")
 
 
-@rule(imports="torch", words="backward", practice="refactoring", level="info")
+@rule(imports="torch", words="backward eval", practice="refactoring", level="info")
 def check(store: cst.AugAssign | cst.Call, file: File) -> Iterator[Smell]:
     if isinstance(store, cst.Call) and (keeps := kept_at_last(store, file)) is not None:
         message = "the graph is kept, with its activations, and no other backward pass goes through it"
@@ -47,6 +49,8 @@ def check(store: cst.AugAssign | cst.Call, file: File) -> Iterator[Smell]:
             Fix.safe(f"Keep `{loss.value}` without its graph", file.insert_after(loss, ".detach()")),
         )
         return
+    if isinstance(store, cst.AugAssign) and evaluated(store, loop, file):
+        yield Smell(store, f"`{file.text_of(kept)}` keeps the graph of every batch, activations and all")
 
 
 def stored(store: cst.AugAssign | cst.Call) -> tuple[cst.BaseExpression | None, cst.BaseExpression | None]:
@@ -86,6 +90,9 @@ def rebound(kept: cst.BaseExpression, loop: cst.CSTNode, file: File) -> bool:
 def sent_in(loop: cst.CSTNode, loss: cst.Name, file: File) -> bool:
     """Whether a loop sends the very value of a name backward, and drops its graph by that."""
     wanted = set(file.scopes.reaching(loss))
+    # What only weighs a loss has no graph.
+    if all(one.kind == "parameter" or file.retained.is_plain(one) for one in wanted):
+        return False
     found = False
     for node in file.calls.own_nodes(loop):
         sent = file.steps.sent(node)
@@ -95,9 +102,53 @@ def sent_in(loop: cst.CSTNode, loss: cst.Name, file: File) -> bool:
             return False
         found |= any(
             isinstance(name, cst.Name) and name.value == loss.value and wanted == set(file.scopes.reaching(name))
-            for name in file.calls.own_nodes(sent)
+            for name in (*file.calls.own_nodes(sent), *summed_from(sent, file))
         )
     return found and bool(wanted)
+
+
+def summed_from(sent: cst.BaseExpression, file: File) -> Iterator[cst.Name]:
+    """The names that a loss was summed from by arithmetic alone, on the one way there is to what it is."""
+    todo, seen = list(plain_parts(sent)), set[cst.CSTNode]()
+    while todo:
+        name = todo.pop()
+        yield name
+        bound = file.scopes.reaching(name)
+        if len(bound) == 1 and bound[0].kind == "assign" and not bound[0].path and bound[0].node not in seen:
+            seen.add(bound[0].node)
+            todo += plain_parts(bound[0].value) if isinstance(bound[0].value, cst.BaseExpression) else ()
+
+
+def evaluated(store: cst.AugAssign, loop: cst.CSTNode, file: File) -> bool:
+    """Whether what a loop adds up is a loss of a network that is only evaluated, with gradients on."""
+    function = file.context.function(store)
+    for part in (inner for loss in losses_in(store.value, file) for inner in file.steps.sources(loss)):
+        if not isinstance(part, cst.Call) or not file.context.within(part, loop) or not file.inference.is_pass(part):
+            continue
+        model = file.inference.model(part)
+        if file.grad.mode(part) != "on" or file.grad.off_elsewhere(part) or file.grad.dropped(part):
+            continue
+        if file.values.kind(model) == "loss" or file.trainable.frozen(model) or file.trainable.weightless(model):
+            continue
+        if file.inference.stretch(part, function):
+            return True
+    return False
+
+
+def losses_in(value: cst.BaseExpression, file: File) -> Iterator[cst.Call]:
+    """The calls of losses that a value is, or is computed from by arithmetic alone."""
+    match value:
+        case cst.BinaryOperation(left=left, right=right):
+            yield from losses_in(left, file)
+            yield from losses_in(right, file)
+        case cst.Name():
+            made = file.scopes.written(value)
+            if isinstance(made, cst.Call):
+                yield from losses_in(made, file)
+        # A metric cuts the graph, as a rule.
+        case cst.Call(func=cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name))):
+            if _LOSSES.search(name) and file.values.kind(value) != "number":
+                yield value
 
 
 def kept_at_last(call: cst.Call, file: File) -> cst.Arg | None:
@@ -112,15 +163,22 @@ def kept_at_last(call: cst.Call, file: File) -> cst.Arg | None:
     loop = loops[0].node
     if not isinstance(loop, cst.For | cst.While):
         return None
+    inside = [part for part in file.steps.sources(lost) if file.context.within(part, loop.body)]
+    if not all(is_of_round(part, lost, loop, file) for part in inside):
+        return None
+    if file.retained.goes_through(call, lost, loop):
+        return None
+    return keeps if is_last(call, loop, file) or file.retained.in_vain(call, lost, loop) else None
+
+
+def is_last(call: cst.Call, loop: cst.For | cst.While, file: File) -> bool:
+    """Whether nothing comes after a backward pass, in its round or behind the loop, that may go backward."""
     # What a round has kept, a loss after the loop may be summed from.
     others = [one for one in file.calls.own_calls(file.steps.home(call)) if not file.context.within(one, loop.body)]
     if any(file.steps.sent(one) is not None for one in others):
-        return None
+        return False
     after = [one for one in file.tree.own_of_type(cst.Call, loop.body) if file.before(call, one)]
-    if not all(is_harmless(one, file) for one in after):
-        return None
-    inside = [part for part in file.steps.sources(lost) if file.context.within(part, loop.body)]
-    return keeps if all(is_of_round(part, lost, loop, file) for part in inside) else None
+    return all(is_harmless(one, file) for one in after)
 
 
 def is_kept(arg: cst.Arg) -> bool:
@@ -135,8 +193,15 @@ def is_harmless(call: cst.Call, file: File) -> bool:
     """Whether a call surely goes through no graph: a step, a report, a number that is read."""
     match call.func:
         case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
-            return bool(_HARMLESS.match(name)) and not (name == "step" and call.args and file.calls.callee(call))
+            runs = name == "step" and call.args and (file.calls.callee(call) or runs_closure(call, file))
+            return bool(_HARMLESS.match(name)) and not runs
     return False
+
+
+def runs_closure(call: cst.Call, file: File) -> bool:
+    """Whether a call is given a function of the file to run."""
+    given = [arg.value for arg in call.args if isinstance(arg.value, cst.Name)]
+    return any(one.kind == "function" for name in given for one in file.scopes.reaching(name))
 
 
 def is_of_round(part: cst.CSTNode, lost: cst.CSTNode, loop: cst.CSTNode, file: File) -> bool:
@@ -153,7 +218,14 @@ def is_of_round(part: cst.CSTNode, lost: cst.CSTNode, loop: cst.CSTNode, file: F
         return file.values.kind(whole) in _PLAIN
     if (isinstance(above, cst.IfExp) and above.test is whole) or file.values.kind(whole) in _PLAIN:
         return True
-    return all(is_made_in(one, loop, part, file) or is_plain(one) for one in file.scopes.reaching(part))
+    if whole is not part and file.values.kind(part) == "module":
+        return True
+    return all(
+        is_made_in(one, loop, part, file)
+        or is_plain(one)
+        or (file.retained.is_tool(part) if one.kind == "parameter" else file.retained.is_plain(one))
+        for one in file.scopes.reaching(part)
+    )
 
 
 def is_made_in(bound: object, loop: cst.CSTNode, part: cst.Name, file: File) -> bool:

@@ -17,6 +17,10 @@ Loop = cst.For | cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp
 def check(loop: Loop, file: File) -> Iterator[Smell]:
     if file.context.loop(loop).kind in ("few", "batch", "epoch", "member", "fold"):
         return
+    row = scattered(loop, file)
+    if row is not None and not file.context.in_test(loop):
+        yield Smell(row, "this loop scatters into one row at a time; one `scatter_` along the last dimension fills all")
+        return
     for element in numbers(loop, file):
         tensor = taken_from(element, loop, file)
         if tensor is None:
@@ -31,6 +35,38 @@ def check(loop: Loop, file: File) -> Iterator[Smell]:
             element, f"this loop fetches the numbers of `{name}` one by one; one operation, or `.tolist()`, takes all"
         )
         return
+
+
+def scattered(loop: Loop, file: File) -> cst.Call | None:
+    """The call of `scatter_` that is all that a loop within another does with the rows of a tensor, side by side."""
+    match loop:
+        case cst.For(
+            target=cst.Tuple(elements=[cst.Element(value=cst.Name() as row), cst.Element(value=cst.Name() as places)]),
+            iter=cst.Call(func=cst.Name("zip"), args=[cst.Arg(value=cst.Name() as rows), _]),
+            body=cst.IndentedBlock(
+                body=[
+                    cst.SimpleStatementLine(
+                        body=[
+                            cst.Expr(
+                                value=cst.Call(
+                                    func=cst.Attribute(value=cst.Name() as filled, attr=cst.Name("scatter_")),
+                                    args=[_, cst.Arg(value=cst.Name() as given), _],
+                                ) as call
+                            )
+                        ]
+                    )
+                ]
+            ),
+        ):
+            bound = file.scopes.reaching(rows)
+        case _:
+            return None
+    if (filled.value, given.value) != (row.value, places.value) or len(bound) != 1 or bound[0].kind != "for":
+        return None
+    match bound[0].value:
+        case cst.Call(func=cst.Name("zip"), args=[cst.Arg(value=whole), _]):
+            return call if bound[0].path[-1:] == (0,) and file.values.kind(whole) == "tensor" else None
+    return None
 
 
 def taken_from(element: cst.BaseExpression, loop: Loop, file: File) -> cst.BaseExpression | None:

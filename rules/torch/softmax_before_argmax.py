@@ -7,7 +7,7 @@ import libcst as cst
 from smellcheck import Edit, File, Fix, Smell, rule
 
 _FUNCTIONS = {f"{home}.{name}" for home in ("torch", "torch.nn.functional") for name in ("softmax", "log_softmax")}
-_MODULES = {"torch.nn.Softmax", "torch.nn.LogSoftmax"}
+_MODULES = {"torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmax2d"}
 _METHODS = {"softmax", "log_softmax"}
 # What changes neither the order of the entries nor the dimensions.
 _PASSES = {"detach", "cpu", "cuda", "numpy", "float", "double", "contiguous", "clone"}
@@ -15,7 +15,7 @@ _PASSES = {"detach", "cpu", "cuda", "numpy", "float", "double", "contiguous", "c
 
 @rule(imports="torch", words=("*softmax *Softmax", "argmax max topk"), practice="refactoring", level="info")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    if not is_softmax(call, file) or not call.args or file.context.in_test(call):
+    if not is_softmax(call, file) or not call.args or file.context.in_test(call, lenient=True):
         return
     along, found = dimension(call, file), ranks(call, file)
     if along is None or found is None or not all(same(along, place) for place in found[1]):
@@ -53,6 +53,8 @@ def dimension(call: cst.Call, file: File) -> str | None:
     if is_module(call, file):
         value = file.values.of(call.func)
         made = value.made if value is not None else None
+        if value is not None and value.name == "torch.nn.Softmax2d":
+            return "-3"
         found = file.argument(made, "dim", position=0) if isinstance(made, cst.Call) else None
     else:
         found = file.argument(call, "dim", position=0 if is_method(call) else 1)
@@ -122,8 +124,8 @@ def takes_places(call: cst.Call, file: File) -> bool:
 
 
 def same(one: str, other: str | None) -> bool:
-    """Whether two dimensions are surely one: of a matrix, the last is the second."""
-    return one == other or {one, other} == {"-1", "1"}
+    """Whether two dimensions are surely one: of a matrix the last is the second, of pictures the third last."""
+    return one == other or {one, other} == {"-1", "1"} or (one == "-3" and other == "1")
 
 
 def fix(call: cst.Call, name: cst.Name | None, file: File) -> Fix | None:

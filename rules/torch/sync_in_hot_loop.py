@@ -24,6 +24,7 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     method = call.func.attr.value
     if method in ("sum", "any"):
         yield from asked(call, file)
+        yield from ends(call, file)
         yield from row_by_row(call, file)
         return
     if method == "tensor":
@@ -154,6 +155,12 @@ def asked(call: cst.Call, file: File) -> Iterator[Smell]:
     if file.fallbacks.asked(call):
         message = "the host waits to be told how much a mask leaves, where `torch.where` or a clamped divisor would do"
         yield Smell(call, message)
+
+
+def ends(call: cst.Call, file: File) -> Iterator[Smell]:
+    """A loop over time that asks in each turn whether the rest is padding."""
+    if file.fallbacks.ends(call):
+        yield Smell(call, "each turn waits to be told whether to stop: sum all columns before the loop, and read once")
 
 
 def unread(call: cst.Call, file: File) -> Iterator[Smell]:

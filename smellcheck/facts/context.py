@@ -164,9 +164,12 @@ class Context:
         """Whether the file is a notebook, or a module that was one: somebody runs it piece by piece and looks on."""
         return self._purpose.by_hand
 
-    def in_test(self, node: cst.CSTNode) -> bool:
-        """Whether the code is there to test, benchmark, export or debug, where waste is nobody's concern."""
-        return self._purpose.in_test(node)
+    def in_test(self, node: cst.CSTNode, *, lenient: bool = False) -> bool:
+        """Whether the code is there to test, benchmark, export or debug, where waste is nobody's concern.
+
+        Where it is `lenient`, what goes through data beside a network that is traced is not.
+        """
+        return self._purpose.in_test(node, lenient=lenient)
 
 
 def _stored(node: cst.CSTNode) -> Iterator[cst.CSTNode]:

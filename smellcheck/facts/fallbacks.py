@@ -45,6 +45,56 @@ class Fallbacks:
             and self._is_tensor(call, mask, noughts[0])
         )
 
+    def ends(self, call: cst.Call) -> bool:
+        """Whether a step of a module's loop stops it where the sum of a column of what the module is given is nought.
+
+        `if t > 1 and tokens[:, t].sum() == 0: break`: all columns could be summed before the loop, and read at once.
+        """
+        file = self._file
+        column = call.func.value if isinstance(call.func, cst.Attribute) and not call.args else None
+        if isinstance(column, cst.Attribute) and column.attr.value == "data":
+            column = column.value
+        loops = file.context.loops(call)
+        if not isinstance(column, cst.Subscript) or not isinstance(column.value, cst.Name) or not loops:
+            return False
+        loop, given = loops[0].node, file.scopes.reaching(column.value)
+        if not isinstance(loop, cst.For) or not isinstance(loop.target, cst.Name) or not self._breaks(call):
+            return False
+        picks = {name.value for part in column.slice for name in file.names_in(part)}
+        function = file.context.function(call)
+        owner = file.calls.class_of(function) if function is not None else None
+        forward = function is not None and function.name.value in ("forward", "_forward")
+        return (
+            picks == {loop.target.value}
+            and len(column.slice) == 2
+            and len(given) == 1
+            and given[0].kind == "parameter"
+            and file.context.invariant(column.value, loop)
+            and owner is not None
+            and (forward or file.values.is_module_class(owner))
+        )
+
+    def _breaks(self, call: cst.Call) -> bool:
+        """Whether a sum is compared with nought in the condition of a statement that ends the loop."""
+        compared = self._file.parent(call)
+        match compared:
+            case cst.Comparison(
+                left=left,
+                comparisons=[cst.ComparisonTarget(operator=cst.Equal(), comparator=cst.Integer(value="0"))],
+            ) if left is call:
+                pass
+            case _:
+                return False
+        for child, above in self._file.context.ancestors(compared):
+            if isinstance(above, cst.If):
+                lines = above.body.body if child is above.test else ()
+                return any(
+                    isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[-1], cst.Break) for line in lines
+                )
+            if not isinstance(above, cst.BooleanOperation):
+                return False
+        return False
+
     def _mask(self, call: cst.Call) -> cst.BaseExpression | None:
         """What is asked: the mask of `mask.sum()` or `torch.any(mask)`."""
         match call:

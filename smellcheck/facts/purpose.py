@@ -67,11 +67,17 @@ class Purpose:
         self._file = file
         self._tests: dict[cst.FunctionDef, bool] = {}
 
-    def in_test(self, node: cst.CSTNode) -> bool:
-        """Whether the code at a node is there to test, benchmark, export or debug."""
+    def in_test(self, node: cst.CSTNode, *, lenient: bool = False) -> bool:
+        """Whether the code at a node is there to test, benchmark, export or debug.
+
+        Where it is `lenient`, what goes through data beside a network that is traced is not.
+        """
         file = self._file
         if self._is_test_file:
             return True
+        if lenient and self._goes_through_data(node):
+            function = file.context.function(node)
+            return function is not None and bool(_TEST_NAME.search(function.name.value))
         function = file.context.function(node)
         if function is None and file.matches(_TRACES, *_TRACING_CALLS):
             return self._is_script_of_traces
@@ -83,6 +89,15 @@ class Purpose:
             above = file.parent(function)
             function = file.context.function(above) if above is not None else None
         return False
+
+    def _goes_through_data(self, node: cst.CSTNode) -> bool:
+        """Whether a loop over things, in which nothing is traced, is around a node: it does not only count."""
+        return any(
+            isinstance(loop.node, cst.For)
+            and "range(" not in self._file.text_of(loop.node.iter)
+            and not any(self._traces(call) for call in self._file.tree.of_type(cst.Call, loop.node))
+            for loop in self._file.context.loops(node)
+        )
 
     @cached_property
     def by_hand(self) -> bool:
