@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..file import File
 
 _TEST_PATH = re.compile(
-    r"(^|/)(\w+[-_])?(tests?|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    # A benchmark of a task measures how good a network is that is trained for it there, and no speed.
+    r"(^|/)(?!(classification|detection|segmentation|recognition|retrieval)[-_]benchmarks?/)"
+    r"(\w+[-_])?(tests?|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
     # Where experiments are tried out, a script that trains is what is run.
     r"|(^|/)(\w+[-_])?testing/(?!train\w*\.py$)"
     r"|(^|/)([^/]+[-_])?test[-_]?code/"
