@@ -25,7 +25,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
     last = made.func.attr.value if isinstance(made.func, cst.Attribute) else file.text_of(made.func)
     data = given(made, last, file)
     orders = last in _OF_DATA and bool(made.args) and ordered(made.args[0].value, file)
-    if data is None and last not in _FACTORIES and not orders and not counted(made, last, file):
+    rows = data is None and repeated(made, last, file)
+    if data is None and last not in _FACTORIES and not orders and not rows and not counted(made, last, file):
         return
     if last != "new_tensor" and not (file.name(made.func) or "").startswith("torch."):
         return
@@ -39,6 +40,8 @@ def check(made: cst.Call, file: File) -> Iterator[Smell]:
         yield Smell(
             made, "the same orders are listed and copied to the device in every pass, and the host waits for them"
         )
+    elif rows:
+        yield Smell(made, "one number is copied to the device row by row in every pass, and the host waits for it")
     elif data is None:
         yield from computed(made, steps, file)
     elif not has_several(data, file, many=last in ("as_tensor", "from_numpy")):
@@ -57,6 +60,22 @@ def given(made: cst.Call, last: str, file: File) -> cst.BaseExpression | None:
     if not file.constants.numbers(data) and not file.constants.plain(data):
         return None
     return None if last in _LEGACY and not has_several(data, file, one=True) else data
+
+
+def repeated(made: cst.Call, last: str, file: File) -> bool:
+    """Whether a tensor is made on a device of one number, as often as there are rows: `[step] * len(x)`.
+
+    What is moved there afterwards is `tensor-created-on-cpu`'s.
+    """
+    data = made.args[0].value if last in ("tensor", "as_tensor") and made.args else None
+    match data:
+        case cst.BinaryOperation(left=cst.List(elements=[cst.Element(value=one)]), operator=cst.Multiply()):
+            # What a call gives may be read off the device, which is then the waste.
+            calls, names = file.tree.of_type(cst.Call, one), [one, *file.names_in(one)]
+            plain = isinstance(one, cst.Name | cst.Attribute | cst.Integer | cst.Float | cst.BinaryOperation)
+            tensors = any(file.values.kind(name) in ("tensor", "output") for name in names)
+            return plain and not calls and not tensors and file.argument(made, "device") is not None
+    return False
 
 
 def counted(made: cst.Call, last: str, file: File) -> bool:

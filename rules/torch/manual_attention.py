@@ -25,6 +25,8 @@ _HANDFUL = re.compile(
 )
 _OTHER = re.compile(f"{_POSITIONS_LAST}|{_ONE_QUERY}")
 _REFERENCE = re.compile(r"ref|naive|eager|manual|slow|vanilla|plain|math|native|standard", re.I)
+#: What makes a mask of what comes later: then all positions ask all.
+_TRIANGLE = re.compile(r"\.(triu|tril)_?\(")
 _WIDE = 120
 _DEEPEST = 4
 
@@ -49,7 +51,9 @@ def check(product: cst.BinaryOperation | cst.Call, file: File) -> Iterator[Smell
         return
     # The fused kernels take four dimensions and no others: of three, the heads have to be told apart first.
     rank = dimensions(found, file)
-    if rank not in (3, 4) or learned(found, file) or few_scores(found, file):
+    if rank not in (3, 4) and not (rank is None and causal(found, file)):
+        return
+    if learned(found, file) or few_scores(found, file):
         return
     if file.precedes("torch", 2):
         return
@@ -84,11 +88,36 @@ def chosen(product: cst.CSTNode, file: File) -> bool:
     return bool(_REFERENCE.search(function.name.value)) or any(word in file.text_of(function) for word in known)
 
 
+def causal(found: Attention, file: File) -> bool:
+    """Whether the scores are masked by a triangle, so that there are as many queries as keys."""
+    masks = [step.operand for step in found.steps if step.kind in ("fill", "keep", "add")]
+    return any(triangular(mask, file) for mask in masks if mask is not None)
+
+
+def triangular(mask: cst.CSTNode, file: File, depth: int = 0) -> bool:
+    """Whether a mask, or what it is made of here or in its class, is cut out of a triangle."""
+    if _TRIANGLE.search(file.text_of(mask)):
+        return True
+    owner = file.calls.enclosing_class(mask)
+    for name in file.names_in(mask):
+        above = file.parent(name)
+        if name.value == "self" and isinstance(above, cst.Attribute) and owner is not None:
+            kept = rf"\.register_buffer\(\s*[\"']{above.attr.value}[\"'],[^\n]*{_TRIANGLE.pattern}"
+            made = file.values.attribute_values(owner, above.attr.value)
+            if re.search(kept, file.text_of(owner)) or any(_TRIANGLE.search(file.text_of(one)) for one in made):
+                return True
+    made = [one.value for name in file.names_in(mask) for one in file.scopes.reaching(name) if one.kind == "assign"]
+    return depth < _DEEPEST and any(triangular(one, file, depth + 1) for one in made if one is not None)
+
+
 def learned(found: Attention, file: File) -> bool:
     """Whether the scores are scaled by a parameter: the kernel takes a number."""
     for step in found.steps:
         for name in file.names_in(step.operand) if step.kind in ("times", "over") and step.operand else ():
             above, owner = file.parent(name), file.calls.enclosing_class(name)
+            asked = file.parent(above) if isinstance(above, cst.Attribute) else None
+            if isinstance(asked, cst.Attribute) and asked.attr.value in ("shape", "size"):
+                continue
             if name.value == "self" and isinstance(above, cst.Attribute) and owner is not None:
                 made = file.values.attribute_values(owner, above.attr.value)
                 if any(isinstance(one, cst.Call) and file.name(one.func) in _LEARNED for one in made):

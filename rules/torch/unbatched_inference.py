@@ -20,6 +20,8 @@ _DECODES = re.compile(
 _ONE_SIZE = re.compile(
     r"Resize|CenterCrop|RandomResizedCrop|\.resize\(|pad_or_trim|cv2\.resize|IMAGE_SIZE|img_size|image_size|\.transforms\(\)|create_transform|ImageProcessor|CLIPProcessor|AutoProcessor|FeatureExtractor|preprocess"
 )
+# A batch of one is made so.
+_WIDENS = re.compile(r"unsqueeze|\[None\b|newaxis|expand_dims|(stack|tensor)\(\[", re.I)
 # What is resized by a factor keeps a size of its own.
 _SCALED = re.compile(r"resize\([^\n]*\bf[xy] *=|scale_factor *=")
 # Recordings and the like are as long as they come; and beside a whole generation one pass is nothing.
@@ -174,9 +176,22 @@ def uniform(loop: cst.CSTNode, function: cst.FunctionDef | None, file: File) -> 
         function and any(isinstance(n, cst.Yield) for n in file.calls.own_nodes(function))
     ):
         return False
+    makers = "\n".join(prepared(loop, file))
+    # What a function reads for itself has one size only where that function says so.
+    if makers and not _ONE_SIZE.search(makers):
+        return False
+    text = f"{text}\n{makers}"
     if _SCALED.search(text) or (_UNEVEN.search(text) and not _ONE_SIZE.search(text)):
         return False
     return not _DECODES.search(text) or bool(_ONE_SIZE.search(text)) or sized_once(file)
+
+
+def prepared(loop: cst.CSTNode, file: File) -> Iterator[str]:
+    """The functions of the file that a loop has its inputs read and made batches of by."""
+    for call in file.calls.own_calls(loop):
+        function = file.calls.callee(call)
+        if function is not None and _WIDENS.search(file.text_of(function)):
+            yield file.text_of(function)
 
 
 def worth_it(model: cst.CSTNode, file: File) -> bool:

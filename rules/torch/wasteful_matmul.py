@@ -1,5 +1,6 @@
 """A whole matrix product is computed for its diagonal or its trace."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -7,9 +8,12 @@ import libcst as cst
 from smellcheck import File, Fix, Smell, rule
 
 _TAKES = ("diag", "diagonal", "trace")
+#: Of two matrices each row, or column, of one meets each of the other.
+_PAIRS = re.compile(r"(\w)(\w),(\w)(\w)->(\w)(\w)")
+_SCALES = cst.Multiply | cst.Divide
 
 
-@rule(imports="torch", methods="diag diagonal trace", words="mm matmul @", practice="refactoring")
+@rule(imports="torch", methods="diag diagonal trace", words="mm matmul einsum @", practice="refactoring")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in _TAKES:
         return
@@ -18,13 +22,16 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         given = call.args[0].value if len(call.args) == 1 else None
     else:
         given = None if call.args or file.name(call.func) is not None else call.func.value
+    if given is not None and not file.context.in_test(call):
+        yield from on_the_way(given, taken, file)
     factors = None if given is None else product(given, file)
     if factors is None or file.context.in_test(call):
         return
     left, right, flat = factors
     if is_row(first(left, file), file):
         return
-    same = transposed(right)
+    spelled = isinstance(given, cst.Call) and file.name(given.func) == "torch.einsum"
+    same = transposed(right) if not spelled else None
     square = same is not None and operand(first(left, file), file) == operand(same, file)
     # Of two vectors or of a matrix and a vector, `diag` would make a matrix.
     if not (flat or square or taken == "trace"):
@@ -38,6 +45,62 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         yield Smell(call, message, level="info")
 
 
+def on_the_way(given: cst.BaseExpression, taken: str, file: File) -> Iterator[Smell]:
+    """A product that is scaled first, or has a name under which nothing else is read; told once, where it is made."""
+    made: cst.BaseExpression | None = given
+    if isinstance(given, cst.Name):
+        made = kept(given, file)
+    whole = made
+    while isinstance(made, cst.BinaryOperation) and isinstance(made.operator, _SCALES):
+        made = made.left
+    factors = product(made, file) if made is not None and (whole is not given or made is not given) else None
+    if made is None or factors is None or is_row(first(factors[0], file), file):
+        return
+    if factors[2] or taken != "diag":
+        read = "its trace" if taken == "trace" else "the diagonal"
+        message = f"all entries of this product are computed, and only {read} is read"
+        yield Smell(made, message, level="info")
+
+
+def kept(name: cst.Name, file: File) -> cst.BaseExpression | None:
+    """What a name is bound to, where nothing but this call, or later ones like it, reads more of it than its scale."""
+    function = file.context.function(name)
+    found: list[cst.BaseExpression] = []
+    for one in file.tree.named(name.value, function or file.module):
+        match file.parent(one), file.context.statement(one):
+            case cst.AssignTarget(), cst.SimpleStatementLine(body=[cst.Assign(targets=[_], value=value)]):
+                found.append(value)
+            case cst.AugAssign(target=target, operator=cst.DivideAssign() | cst.MultiplyAssign()), _ if target is one:
+                pass
+            case _ if not (takes(one, file) or scales(one, file)):
+                return None
+            case _ if takes(one, file) and file.before(one, name):
+                return None
+    return found[0] if len(found) == 1 and function is not None else None
+
+
+def takes(name: cst.Name, file: File) -> bool:
+    """Whether a name is read for the diagonal of what it means."""
+    above = file.parent(name)
+    outer = file.parent(above) if isinstance(above, cst.Arg | cst.Attribute) else None
+    match outer:
+        case cst.Call(func=func, args=[cst.Arg(value=given)]) if given is name:
+            return file.name(func) in {f"torch.{one}" for one in _TAKES}
+        case cst.Call(func=cst.Attribute(value=given, attr=cst.Name(value=method)), args=[]) if given is name:
+            return method in _TAKES
+    return False
+
+
+def scales(name: cst.Name, file: File) -> bool:
+    """Whether a statement does nothing but to scale what a name means, or to sum it over the processes."""
+    above = file.parent(name)
+    outer = file.parent(above) if isinstance(above, cst.Arg | cst.Attribute) else None
+    if not isinstance(outer, cst.Call) or not isinstance(file.parent(outer), cst.Expr):
+        return False
+    method = outer.func.attr.value if isinstance(outer.func, cst.Attribute) else ""
+    return method in (("div_", "mul_") if outer.func is above else ("all_reduce",))
+
+
 def product(node: cst.BaseExpression, file: File) -> tuple[cst.BaseExpression, cst.BaseExpression, bool] | None:
     """The factors of a matrix product, and whether they surely are matrices."""
     match node:
@@ -47,10 +110,24 @@ def product(node: cst.BaseExpression, file: File) -> tuple[cst.BaseExpression, c
             name = file.name(func)
             return (left, right, name == "torch.mm") if name in ("torch.mm", "torch.matmul") else None
         case cst.Call(
+            func=func,
+            args=[cst.Arg(value=cst.SimpleString() as equation), cst.Arg(value=left, star=""), cst.Arg(value=right)],
+        ) if file.name(func) == "torch.einsum":
+            return (left, right, True) if pairs(str(equation.evaluated_value)) else None
+        case cst.Call(
             func=cst.Attribute(value=left, attr=cst.Name("mm" | "matmul" as name)), args=[cst.Arg(value=right, star="")]
         ) if file.name(node.func) is None:
             return left, right, name == "mm"
     return None
+
+
+def pairs(equation: str) -> bool:
+    """Whether an equation sums over one dimension of two matrices, and keeps the other of both."""
+    match = _PAIRS.fullmatch("".join(equation.split()))
+    if match is None:
+        return False
+    left, right, result = set(match.group(1, 2)), set(match.group(3, 4)), set(match.group(5, 6))
+    return len(left) == len(right) == len(result) == 2 and len(left & right) == 1 and result == left ^ right
 
 
 def transposed(node: cst.BaseExpression) -> cst.BaseExpression | None:

@@ -105,7 +105,17 @@ class Batches:
                 return item
             case cst.Call(args=[cst.Arg(value=inner), *_]) if name in _WRAPPERS:
                 return self._single(inner, loop, depth + 1)
-        return self._processed(call, loop)
+        return self._prepared(call, loop, depth) or self._processed(call, loop)
+
+    def _prepared(self, call: cst.Call, loop: LoopNode, depth: int) -> cst.CSTNode | None:
+        """What a function of the file is given first, if all that it gives is a batch of one."""
+        function = self._file.calls.callee(call)
+        if function is None or function.decorators or not call.args or call.args[0].star or call.args[0].keyword:
+            return None
+        handed = [one for one in self._file.calls.own_nodes(function) if isinstance(one, cst.Return | cst.Yield)]
+        if len(handed) != 1 or not isinstance(handed[0], cst.Return) or handed[0].value is None:
+            return None
+        return call.args[0].value if self._single(handed[0].value, loop, depth + 1) is not None else None
 
     def _taken(self, node: cst.Subscript, loop: LoopNode, depth: int) -> cst.CSTNode | None:
         """`x[None]`, `x[np.newaxis]`, `x[i:i + 1]`, `x[[i]]`, and `inputs["input_ids"]` of a tokenizer's answer."""

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..file import File
 
 _TEST_PATH = re.compile(
-    r"(^|/)(\w+[-_])?(tests?|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
+    # A benchmark of a task measures how good a network is that is trained for it there, and no speed.
+    r"(^|/)(?!(classification|detection|segmentation|recognition|retrieval)[-_]benchmarks?/)"
+    r"(\w+[-_])?(tests?|unittests?|benchmarks?|bench|profiling|debug(ging)?)/"
     # Where experiments are tried out, a script that trains is what is run.
     r"|(^|/)(\w+[-_])?testing/(?!train\w*\.py$)"
     r"|(^|/)([^/]+[-_])?test[-_]?code/"
@@ -36,7 +38,7 @@ _LIBRARIES = re.compile(
     r"|mmpose|mmseg|monai|open_clip|peft|pytorch3d|pytorch_lightning|[Ss]ent[Ee]val|segment_anything|speechbrain|taming|timm|torchvision"
     r"|transformers|ultralytics|xformers|yolox"
 )
-_COPIED = re.compile(rf"(?:^|/)({_LIBRARIES.pattern})/")
+_COPIED = re.compile(rf"(?:^|/)({_LIBRARIES.pattern})(?=/)")
 # A script named `test.py` evaluates a model as often as it tests code: what it contains decides.
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_tests?|tests?)\.py$", re.I)
 _TEST_CODE = re.compile(r"^\s*(import|from) (pytest|unittest)\b", re.M)
@@ -115,11 +117,14 @@ class Purpose:
     @cached_property
     def _is_copied(self) -> bool:
         """Whether the file is of a library that stands in somebody else's project."""
-        library, project = _COPIED.search(self._file.path), self._file.project
+        path, project = self._file.path, self._file.project
         if project is None:
             return False
-        if library is not None and self._file.path.endswith(".py") and not project.is_named(library[1]):
-            return True
+        for library in _COPIED.finditer(path) if path.endswith(".py") else ():
+            # A library is a package: a folder of scripts may be called like it for what they are about.
+            package = "." * path.count("/", library.end())
+            if project.module(package, project.path) is not None and not project.is_named(library[1]):
+                return True
         bundled = project.bundled
         return bundled is not None and bool(_LIBRARIES.fullmatch(bundled)) and not project.is_named(bundled)
 

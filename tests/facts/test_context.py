@@ -165,6 +165,8 @@ def test_functions_and_statements() -> None:
         ("f(x)", "tests/model.py", True),
         ("f(x)", "testing/model.py", True),
         ("f(x)", "testing/train.py", False),
+        ("f(x)", "classification_benchmark/pets/main.py", False),
+        ("f(x)", "attack_benchmarks/main.py", True),
         ("f(x)", "tests/testing/train.py", True),
         ("f(x)", "conftest.py", True),
         ("f(x)", "src/old/model.py", True),

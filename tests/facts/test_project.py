@@ -788,13 +788,16 @@ FORWARD = """
 @pytest.mark.parametrize(
     ("path", "others", "copied"),
     [
-        ("ultralytics/nn/modules.py", {}, True),
-        ("libs/timm/models/vit.py", {"setup.py": "setup(name='mobile_sam')\n"}, True),
+        ("ultralytics/nn/modules.py", {"ultralytics/__init__.py": ""}, True),
+        ("libs/timm/models/vit.py", {"setup.py": "setup(name='mobile_sam')\n", "libs/timm/__init__.py": ""}, True),
+        ("transformers/src/transformers/bert.py", {"transformers/src/transformers/__init__.py": ""}, True),
         # The library itself, however its folder is called.
         ("timm/models/vit.py", {"pyproject.toml": "[project]\nname = 'timm'\n"}, False),
         ("src/transformers/models/bert.py", {"setup.py": "setup(\n    name='transformers',\n)\n"}, False),
         # Not a library's folder.
         ("transformers.py", {}, False),
+        # Scripts about such networks: no package.
+        ("transformers/train.py", {"__init__.py": "", "transformers/metrics/__init__.py": ""}, False),
         ("models/transformer/layer.py", {}, False),
         ("third_party/net.py", {}, True),
     ],
