@@ -31,10 +31,17 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
     if path is None or not is_same(path, owner, file):
         return
     what = "opened" if file.name(call.func) == "h5py.File" else "read whole"
-    # An archive is not read whole, and what is evaluated on is little beside what is trained on.
-    little = what == "opened" or _EVALUATED.search(owner.name.value) is not None
+    # An archive is not read whole, and what is evaluated on is little beside what is trained on. Where nothing asks for
+    # an item by its number, there may be one alone.
+    little = what == "opened" or _EVALUATED.search(owner.name.value) is not None or not numbered(method, file)
     message = f"the same file is {what} again for each item of each epoch"
     yield Smell(call, message, level="info" if little else None)
+
+
+def numbered(method: cst.FunctionDef, file: File) -> bool:
+    """Whether an item depends on its number."""
+    given = [param.name.value for param in method.params.params][1:2]
+    return any(file.tree.named(name, method.body) for name in given)
 
 
 def now_and_then(call: cst.Call, method: cst.FunctionDef, file: File) -> bool:

@@ -348,3 +348,49 @@ def test_a_library_under_its_own_name_within_another_project_is_a_copy(tmp_path:
     assert levels(HEAD + RATE + "print(rate([]))\n", home / "a.py") == ["warning"]
     (home / "setup.py").write_text('from setuptools import setup\nsetup(\n    name="transformers",\n)\n')
     assert levels(HEAD + RATE + "print(rate([]))\n", home / "a.py") == []
+
+
+READ = "class Rows(torch.utils.data.Dataset):\n    def __getitem__(self, index):\n        return {}\n"
+LAYER = "class Net(torch.nn.Module):\n    def forward(self, x):\n        {}\n"
+LOAD = "from transformers import AutoModel\n\n{}for name in rows:\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "sure", "less"),
+    [
+        # Nothing asks for an item by its number: there may be one alone.
+        ("dataset-reload-in-getitem", READ.format("torch.load('a.pt')[index]"), READ.format("torch.load('a.pt')")),
+        # Two matrices that nothing is known of may be small.
+        (
+            "wasteful-matmul",
+            "def f(a):\n    return torch.trace(a @ a.T)\n",
+            "def f(a, b):\n    return torch.trace(a @ b)\n",
+        ),
+        # Nobody knows how often the condition holds.
+        (
+            "layer-created-in-forward",
+            LAYER.format("return torch.nn.Linear(8, 8)(x)"),
+            LAYER.format("return torch.nn.Linear(8, 8)(x) if x.ndim > 2 else x"),
+        ),
+        # What else the function does may take longer.
+        (
+            "model-load-in-loop",
+            LOAD.format("", "print(AutoModel.from_pretrained('bert-base-uncased')(name))"),
+            LOAD.format(
+                "def run(name):\n    return AutoModel.from_pretrained('bert-base-uncased')(name)\n\n",
+                "print(run(name))",
+            ),
+        ),
+        # The first few batches are there to be looked at.
+        (
+            "missing-no-grad",
+            HEAD + "for i, x in enumerate(loader):\n    print(model(x).argmax(1).tolist())\n",
+            HEAD
+            + "for i, x in enumerate(loader):\n    print(model(x).argmax(1).tolist())\n    if i > 3:\n        break\n",
+        ),
+    ],
+)
+def test_what_may_be_too_little_to_matter_is_information(rule: str, sure: str, less: str, tmp_path: Path) -> None:
+    head = "" if sure.startswith("import") else "import torch\nfrom data import rows\n\n"
+    assert levels(head + sure, tmp_path / "a.py", rule) == ["warning"]
+    assert levels(head + less, tmp_path / "a.py", rule) == ["info"]
