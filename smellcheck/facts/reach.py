@@ -11,10 +11,16 @@ import libcst as cst
 from .imports import stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..file import File
 
 #: What runs nothing when it names a module.
 _PROSE = (".py", ".ipynb", ".md", ".rst", ".txt")
+#: The entry of a module that tries out what stands above it, and one that is given something to work on.
+_TRIED = re.compile(r"^if __name__ ==", re.M)
+_DRAWN = re.compile(r"\b(randn?|randint|rand_like|randn_like)\(")
+_GIVEN = re.compile(r"\b(open|load\w*|read\w*|parse_args|main|DataLoader|get_\w+|train\w*|imread)\(")
 _STOPPING = frozenset({"set_trace", "breakpoint", "embed"})
 _BREAKPOINT = re.compile(r"((i?pdb|pudb|IPython|ipdb\.\w+)\.)?(set_trace|breakpoint|embed)\(\)")
 
@@ -68,11 +74,35 @@ class Reach:
             if isinstance(current, cst.FunctionDef | cst.ClassDef) and self._file.named.unmentioned(current):
                 return False
             if isinstance(current, cst.FunctionDef) and (
-                self._file.named.means_others(current) or self._file.named.retired(current)
+                self._file.named.means_others(current)
+                or self._file.named.retired(current)
+                or self._only_tried(current, frozenset())
             ):
                 return False
             current = self._file.parent(current)
         return True
+
+    def _only_tried(self, function: cst.FunctionDef, seen: frozenset[cst.FunctionDef]) -> bool:
+        """Whether nothing runs a function but the entry of its module, which tries it out on numbers that it draws."""
+        file = self._file
+        if not file.matches(_TRIED, "__main__") or file.parent(function) is not file.module:
+            return False
+        name = function.name.value
+        if file.imports.taken(name) or file.named.by_strings:
+            return False
+        entries = [one for one in file.module.body if file.context.is_entry(one)]
+        drawn = all(_DRAWN.search(file.text_of(one)) and not _GIVEN.search(file.text_of(one)) for one in entries)
+        mentions = [one for one in file.tree.named(name, file.module) if file.parent(one) is not function]
+        return bool(entries) and drawn and all(self._is_tried(one, entries, {*seen, function}) for one in mentions)
+
+    def _is_tried(self, mention: cst.Name, entries: Sequence[cst.CSTNode], seen: set[cst.FunctionDef]) -> bool:
+        """Whether a name stands in the entry of a module, or in a function that only the entry runs."""
+        top: cst.CSTNode = mention
+        while (above := self._file.parent(top)) is not None and above is not self._file.module:
+            top = above
+        if top in entries or top in seen:
+            return True
+        return isinstance(top, cst.FunctionDef) and self._only_tried(top, frozenset(seen))
 
     @cached_property
     def _is_stray(self) -> bool:

@@ -218,3 +218,38 @@ def test_what_is_called_without_being_named(text: str, expected: list[bool], tmp
     path.write_text(text)
     file = File(text, str(path), project=Project().view(path))
     assert [file.reach.earnest(call) for call in file.calls.named(frozenset({"work"}))] == expected
+
+
+TRIED = """import torch
+
+def rate(x):
+    work()
+    return inner(x)
+
+def inner(x):
+    work()
+
+def step(x):
+    work()
+
+if __name__ == "__main__":
+    {entry}
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "other", "expected"),
+    [
+        # Functions that an entry tries on numbers that it draws; `step` is another module's.
+        ("rate(torch.randn(4, 8))", "from tried import step\nstep(1)\n", [False, False, True]),
+        ("rate(torch.load('a.pt') + torch.randn(4, 8))", "from tried import step\nstep(1)\n", [True, True, True]),
+        ("rate(1)", "from tried import step\nstep(1)\n", [True, True, True]),
+        ("rate(torch.randn(4, 8))", "from tried import rate, step\nstep(rate(1))\n", [True, True, True]),
+    ],
+)
+def test_what_only_a_trial_runs(entry: str, other: str, expected: list[bool], tmp_path: Path) -> None:
+    repository(tmp_path, other_py=other)
+    path, text = tmp_path / "tried.py", whole(TRIED.format(entry=entry))
+    path.write_text(text)
+    file = File(text, str(path), project=Project().view(path))
+    assert [file.reach.used(call) for call in file.calls.named(frozenset({"work"}))] == expected
