@@ -21,6 +21,9 @@ _GIVES = {
 @rule(imports="transformers", words="pipeline *Pipeline", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
     each = file.samples.each(call, lambda func: file.values.kind(func) == "pipeline")
+    if each is None and one_by_one(call, file):
+        message = "the pipeline takes this list apart: without a `batch_size` its model runs on one item at a time"
+        yield Smell(call, message, level="info")
     if each is None or not (file.items.is_text(each) or file.items.answers_one(call)):
         return
     made = file.values.of(each.func)
@@ -38,6 +41,30 @@ def check(call: cst.Call, file: File) -> Iterator[Smell]:
         edits = file.gatherings.batched(each, unit=unit, item=item, given=given, listed=True, extra=extra)
     fix = Fix.unsafe("Give the pipeline the whole list", *edits) if edits else None
     yield Smell(call, "the pipeline runs its model on one item at a time", fix)
+
+
+def one_by_one(call: cst.Call, file: File) -> bool:
+    """Whether a pipeline on a device is handed a list, and neither it nor the call says how large a batch is."""
+    made = file.values.of(call.func)
+    built = made.made if made is not None and made.kind == "pipeline" else None
+    if not isinstance(built, cst.Call) or not call.args or file.context.in_test(call):
+        return False
+    if any(arg.star for arg in (*call.args, *built.args)):
+        return False
+    device = file.argument(built, "device") or file.argument(built, "device_map")
+    if device is None or file.text_of(device.value).strip("\"'") in ("-1", "cpu", "None"):
+        return False
+    sized = file.argument(call, "batch_size") or file.argument(built, "batch_size")
+    return sized is None and is_gathered(call.args[0].value, file)
+
+
+def is_gathered(given: cst.BaseExpression, file: File) -> bool:
+    """Whether a list is made of the items of another collection, as many as there are."""
+    if isinstance(given, cst.Name):
+        bound = file.scopes.reaching(given)
+        value = bound[0].value if len(bound) == 1 and bound[0].kind == "assign" and not bound[0].path else None
+        return isinstance(value, cst.ListComp)
+    return isinstance(given, cst.ListComp)
 
 
 def alone(call: cst.Call, built: cst.Call, file: File) -> str | None:

@@ -22,6 +22,7 @@ SAME_WASTE = (
     {"missing-no-grad", "no-op-grad-guard", "forward-then-detach", "teacher-without-no-grad", "generator-not-detached"},
     {"tensor-created-on-cpu", "constant-tensor-in-hot-path", "unregistered-buffer"},
     {"sync-in-hot-loop", "python-loop-over-tensor", "numpy-round-trip"},
+    {"unbatched-inference", "pipeline-in-loop", "encode-in-loop"},
 )
 
 
