@@ -20,10 +20,11 @@ _GIVES = {
 
 @rule(imports="transformers", words="pipeline *Pipeline", practice="hardware")
 def check(call: cst.Call, file: File) -> Iterator[Smell]:
-    each = file.samples.each(call, lambda func: file.values.kind(func) == "pipeline")
-    if each is None and one_by_one(call, file):
+    if one_by_one(call, file):
         message = "the pipeline takes this list apart: without a `batch_size` its model runs on one item at a time"
         yield Smell(call, message, level="info")
+        return
+    each = file.samples.each(call, lambda func: file.values.kind(func) == "pipeline")
     if each is None or not (file.items.is_text(each) or file.items.answers_one(call)):
         return
     made = file.values.of(each.func)
