@@ -31,7 +31,6 @@ class Handovers:
     def __init__(self, file: File) -> None:
         self._file = file
         self._known: dict[cst.Call, list[Reader]] = {}
-        self._calls: dict[File, list[tuple[cst.Call, File, cst.FunctionDef]]] = {}
 
     def to_cuda(self, loader: cst.Call) -> list[File]:
         """The files with a loop that reads a loader made here, and surely moves what it reads to a CUDA device."""
@@ -109,21 +108,16 @@ class Handovers:
 
     def _handed(self, giver: File, known: Loaders, loader: cst.CSTNode) -> Iterator[tuple[File, StandIn]]:
         """The parameters of other modules' functions that a loader of a file is given for."""
-        for call, home, function in self._abroad(giver):
+        for call in giver.all(cst.Call):
             for arg in call.args:
-                if loader in known.meant(arg.value):
+                named = isinstance(arg.value, cst.Name | cst.Attribute | cst.Subscript)
+                if not named or loader not in known.meant(arg.value):
+                    continue
+                # Whom else the file calls is not looked for: each module that it leads to would have to be read.
+                for home, function in self._callee(giver, call):
                     for bound in _parameters(home, function):
                         if home.calls.argument_of(call, function, bound) is arg.value:
                             yield home, StandIn(bound.node, (), call, function, giver, loader, known)
-
-    def _abroad(self, giver: File) -> list[tuple[cst.Call, File, cst.FunctionDef]]:
-        """The calls of a file that run functions of other modules, and are given something that may be a loader."""
-        if giver not in self._calls:
-            self._calls[giver] = []
-            for call in giver.all(cst.Call):
-                if any(isinstance(arg.value, cst.Name | cst.Attribute | cst.Subscript) for arg in call.args):
-                    self._calls[giver] += [(call, *found) for found in self._callee(giver, call)]
-        return self._calls[giver]
 
     def _callee(self, giver: File, call: cst.Call) -> Iterator[tuple[File, cst.FunctionDef]]:
         defined = self._file.elsewhere.defined
