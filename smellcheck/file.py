@@ -91,275 +91,114 @@ class File(Parsed):
         """Who calls whom."""
         return Calls(self.tree, self.scopes, self.names)
 
-    @cached_property
-    def values(self) -> Values:
-        """What expressions surely are."""
-        return Values(self)
-
-    @cached_property
-    def context(self) -> Context:
-        """Under what nodes run."""
-        return Context(self)
-
-    @cached_property
-    def grad(self) -> Grad:
-        """Whether autograd records."""
-        return Grad(self)
-
-    @cached_property
-    def phase(self) -> Phase:
-        """Whether code trains."""
-        return Phase(self)
-
-    @cached_property
-    def evaluating(self) -> Evaluating:
-        """Which modules are in evaluation mode."""
-        return Evaluating(self)
-
-    @cached_property
-    def inference(self) -> Inference:
-        """Which forward passes surely are inference."""
-        return Inference(self)
-
-    @cached_property
-    def detaching(self) -> Detaching:
-        """Which calls of what is out of sight run networks that record."""
-        return Detaching(self)
-
-    @cached_property
-    def graph(self) -> Graph:
-        """Where the results of forward passes go."""
-        return Graph(self)
-
-    @cached_property
-    def optimizers(self) -> Optimizers:
-        """Whose parameters which optimizer steps."""
-        return Optimizers(self)
-
-    @cached_property
-    def steps(self) -> Steps:
-        """What training steps are made of."""
-        return Steps(self)
-
-    @cached_property
-    def siblings(self) -> Siblings:
-        """What the project's other modules say of this one's calls."""
-        return Siblings(self)
-
-    @cached_property
-    def dtypes(self) -> Dtypes:
-        """Which arrays surely hold 64-bit floats."""
-        return Dtypes(self)
-
-    @cached_property
-    def elsewhere(self) -> Elsewhere:
-        """Who calls this file's functions, and the instances of its classes, in all of the project."""
-        return Elsewhere(self)
-
-    @cached_property
-    def entries(self) -> Entries:
-        """Which tensors are entries of batches."""
-        return Entries(self)
-
-    @cached_property
-    def samples(self) -> Samples:
-        """What runs once for each item of a collection."""
-        return Samples(self)
-
-    @cached_property
-    def items(self) -> Items:
-        """What repeated calls are given."""
-        return Items(self)
-
-    @cached_property
-    def loading(self) -> Loading:
-        """What loads the weights of models."""
-        return Loading(self)
-
-    @cached_property
-    def trainable(self) -> Trainable:
-        """What networks do about gradients by themselves."""
-        return Trainable(self)
-
-    @cached_property
-    def imports(self) -> Imports:
-        """What other modules of the project import."""
-        return Imports(self)
-
-    @cached_property
-    def named(self) -> Mentions:
-        """What anything in the project names."""
-        return Mentions(self)
-
-    @cached_property
-    def sizes(self) -> Sizes:
-        """What new tensors take their sizes from."""
-        return Sizes(self)
-
-    @cached_property
-    def networks(self) -> Networks:
-        """Which networks names stand for."""
-        return Networks(self)
-
-    @cached_property
-    def heavy(self) -> Heavy:
-        """Which networks keep a GPU busy for long."""
-        return Heavy(self)
-
-    @cached_property
-    def arms(self) -> Arms:
-        """Which arms of conditions are never taken."""
-        return Arms(self)
-
-    @cached_property
-    def pinning(self) -> Pinning:
-        """Which loaders pin their batches."""
-        return Pinning(self)
-
-    @cached_property
-    def datasets(self) -> Datasets:
-        """What the samples of data loaders are."""
-        return Datasets(self)
-
-    @cached_property
-    def workers(self) -> Workers:
-        """What data loaders are set to."""
-        return Workers(self)
-
-    @cached_property
-    def reloads(self) -> Reloads:
-        """Which models are read again for each sample."""
-        return Reloads(self)
-
-    @cached_property
-    def gpus(self) -> Gpus:
-        """Which devices are CUDA devices."""
-        return Gpus(self)
-
-    @cached_property
-    def loaders(self) -> Loaders:
-        """How data loaders are used."""
-        return Loaders(self)
-
-    @cached_property
-    def collating(self) -> Collating:
-        """How data loaders put samples together."""
-        return Collating(self)
-
-    @cached_property
-    def handovers(self) -> Handovers:
-        """How other modules use the data loaders that are made here."""
-        return Handovers(self)
-
-    @cached_property
-    def batches(self) -> Batches:
-        """Which batches hold one item."""
-        return Batches(self)
-
-    @cached_property
-    def constants(self) -> Constants:
-        """What is the same numbers in each run."""
-        return Constants(self)
-
-    @cached_property
-    def journeys(self) -> Journeys:
-        """How new tensors get to the device."""
-        return Journeys(self)
-
-    @cached_property
-    def picks(self) -> Picks:
-        """Which new tensors are indices."""
-        return Picks(self)
-
-    @cached_property
-    def visits(self) -> Visits:
-        """Where tensors are before they are moved."""
-        return Visits(self)
-
-    @cached_property
-    def moves(self) -> Moves:
-        """Where calls move tensors and modules."""
-        return Moves(self)
-
-    @cached_property
-    def hot(self) -> Hot:
-        """What runs again and again."""
-        return Hot(self)
-
-    @cached_property
-    def elements(self) -> Elements:
-        """Which tensors loops take element by element."""
-        return Elements(self)
-
-    @cached_property
-    def readbacks(self) -> Readbacks:
-        """What makes the host wait for the device."""
-        return Readbacks(self)
-
-    @cached_property
-    def figures(self) -> Figures:
-        """Which figures single training steps read."""
-        return Figures(self)
-
-    @cached_property
-    def rereads(self) -> Rereads:
-        """Which numbers steps read a second time."""
-        return Rereads(self)
-
-    @cached_property
-    def needless(self) -> Needless:
-        """Which waits bring to the host what nobody asks there."""
-        return Needless(self)
-
-    @cached_property
-    def intervals(self) -> Intervals:
-        """What is done every so many steps."""
-        return Intervals(self)
-
-    @cached_property
-    def retained(self) -> Retained:
-        """Which graphs backward passes keep in vain."""
-        return Retained(self)
-
-    @cached_property
-    def sums(self) -> Sums:
-        """Which names loops only add figures to."""
-        return Sums(self)
-
-    @cached_property
-    def fallbacks(self) -> Fallbacks:
-        """Where it is asked whether a mask leaves anything."""
-        return Fallbacks(self)
-
-    @cached_property
-    def broken(self) -> Broken:
-        """Which code surely raises whenever it runs."""
-        return Broken(self)
-
-    @cached_property
-    def reach(self) -> Reach:
-        """What can run at all."""
-        return Reach(self)
-
-    @cached_property
-    def ranks(self) -> Ranks:
-        """How many dimensions tensors have."""
-        return Ranks(self)
-
-    @cached_property
-    def attentions(self) -> Attentions:
-        """Where attention is computed by hand."""
-        return Attentions(self)
-
-    @cached_property
-    def gatherings(self) -> Gatherings:
-        """Where the results of repeated calls are gathered."""
-        return Gatherings(self)
-
-    @cached_property
-    def untouched(self) -> Untouched:
-        """What loops leave as it is."""
-        return Untouched(self)
+    #: What expressions surely are.
+    values = cached_property(Values)
+    #: Under what nodes run.
+    context = cached_property(Context)
+    #: Whether autograd records.
+    grad = cached_property(Grad)
+    #: Whether code trains.
+    phase = cached_property(Phase)
+    #: Which modules are in evaluation mode.
+    evaluating = cached_property(Evaluating)
+    #: Which forward passes surely are inference.
+    inference = cached_property(Inference)
+    #: Which calls of what is out of sight run networks that record.
+    detaching = cached_property(Detaching)
+    #: Where the results of forward passes go.
+    graph = cached_property(Graph)
+    #: Whose parameters which optimizer steps.
+    optimizers = cached_property(Optimizers)
+    #: What training steps are made of.
+    steps = cached_property(Steps)
+    #: What the project's other modules say of this one's calls.
+    siblings = cached_property(Siblings)
+    #: Which arrays surely hold 64-bit floats.
+    dtypes = cached_property(Dtypes)
+    #: Who calls this file's functions, and the instances of its classes, in all of the project.
+    elsewhere = cached_property(Elsewhere)
+    #: Which tensors are entries of batches.
+    entries = cached_property(Entries)
+    #: What runs once for each item of a collection.
+    samples = cached_property(Samples)
+    #: What repeated calls are given.
+    items = cached_property(Items)
+    #: What loads the weights of models.
+    loading = cached_property(Loading)
+    #: What networks do about gradients by themselves.
+    trainable = cached_property(Trainable)
+    #: What other modules of the project import.
+    imports = cached_property(Imports)
+    #: What anything in the project names.
+    named = cached_property(Mentions)
+    #: What new tensors take their sizes from.
+    sizes = cached_property(Sizes)
+    #: Which networks names stand for.
+    networks = cached_property(Networks)
+    #: Which networks keep a GPU busy for long.
+    heavy = cached_property(Heavy)
+    #: Which arms of conditions are never taken.
+    arms = cached_property(Arms)
+    #: Which loaders pin their batches.
+    pinning = cached_property(Pinning)
+    #: What the samples of data loaders are.
+    datasets = cached_property(Datasets)
+    #: What data loaders are set to.
+    workers = cached_property(Workers)
+    #: Which models are read again for each sample.
+    reloads = cached_property(Reloads)
+    #: Which devices are CUDA devices.
+    gpus = cached_property(Gpus)
+    #: How data loaders are used.
+    loaders = cached_property(Loaders)
+    #: How data loaders put samples together.
+    collating = cached_property(Collating)
+    #: How other modules use the data loaders that are made here.
+    handovers = cached_property(Handovers)
+    #: Which batches hold one item.
+    batches = cached_property(Batches)
+    #: What is the same numbers in each run.
+    constants = cached_property(Constants)
+    #: How new tensors get to the device.
+    journeys = cached_property(Journeys)
+    #: Which new tensors are indices.
+    picks = cached_property(Picks)
+    #: Where tensors are before they are moved.
+    visits = cached_property(Visits)
+    #: Where calls move tensors and modules.
+    moves = cached_property(Moves)
+    #: What runs again and again.
+    hot = cached_property(Hot)
+    #: Which tensors loops take element by element.
+    elements = cached_property(Elements)
+    #: What makes the host wait for the device.
+    readbacks = cached_property(Readbacks)
+    #: Which figures single training steps read.
+    figures = cached_property(Figures)
+    #: Which numbers steps read a second time.
+    rereads = cached_property(Rereads)
+    #: Which waits bring to the host what nobody asks there.
+    needless = cached_property(Needless)
+    #: What is done every so many steps.
+    intervals = cached_property(Intervals)
+    #: Which graphs backward passes keep in vain.
+    retained = cached_property(Retained)
+    #: Which names loops only add figures to.
+    sums = cached_property(Sums)
+    #: Where it is asked whether a mask leaves anything.
+    fallbacks = cached_property(Fallbacks)
+    #: Which code surely raises whenever it runs.
+    broken = cached_property(Broken)
+    #: What can run at all.
+    reach = cached_property(Reach)
+    #: How many dimensions tensors have.
+    ranks = cached_property(Ranks)
+    #: Where attention is computed by hand.
+    attentions = cached_property(Attentions)
+    #: Where the results of repeated calls are gathered.
+    gatherings = cached_property(Gatherings)
+    #: What loops leave as it is.
+    untouched = cached_property(Untouched)
 
     def name(self, node: cst.CSTNode) -> str | None:
         """`F.relu` as `torch.nn.functional.relu`, when imports settle it."""

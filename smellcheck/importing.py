@@ -54,7 +54,7 @@ class Importing:
                 continue
             for name in names:
                 # What the package itself speaks of may be something else than the module of that name.
-                part = self._home(f"{module.removesuffix('.')}.{name}" if module.strip(".") else module + name, path)
+                part = self._home(f"{module}.{name}" if module.strip(".") else module + name, path)
                 if part is not None and part != home and name.encode() not in (self._project.data(home) or b""):
                     yield part
 
