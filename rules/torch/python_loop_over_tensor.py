@@ -8,7 +8,7 @@ import libcst as cst
 from smellcheck import File, Smell, rule
 
 _NUMBERS = ("int", "float", "bool")
-_DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.|print\(")
+_DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)(\[[^\]]*\])?\.|print\(")
 
 Loop = cst.For | cst.ListComp | cst.SetComp | cst.DictComp | cst.GeneratorExp
 

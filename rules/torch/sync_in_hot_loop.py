@@ -10,7 +10,7 @@ from smellcheck import Edit, File, Fix, Smell, rule
 
 _LOOPS = (cst.For, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 _DEVICES = re.compile(r"\.cuda\(|torch\.cuda\.amp|['\"](cuda|mps|xpu)|\bdevice\b|accelerat|fabric")
-_DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)\.")
+_DRAWS = re.compile(r"\b(plt|ax\w*|fig|figure|draw|cv2)(\[[^\]]*\])?\.")
 _MANY = 3
 _METHODS = "item cpu numpy tolist sum any tensor debug backward manual_backward"
 
