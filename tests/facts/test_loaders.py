@@ -256,6 +256,15 @@ def looked_at(loader):
 """
 
 
+def handed(folder: Path, files: dict[str, str], name: str) -> tuple[bool, bool]:
+    """Whether other modules move the batches of a module's one loader to a device, and read it in each epoch."""
+    for each, text in files.items():
+        (folder / each).write_text(text)
+    file = File(files[name], name, project=Project().view(folder / name))
+    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
+    return bool(file.handovers.to_cuda(loader)), bool(file.handovers.in_epochs(loader))
+
+
 @pytest.mark.parametrize(
     ("main", "moved", "again"),
     [
@@ -276,12 +285,7 @@ def looked_at(loader):
 )
 def test_handed_to_another_module(tmp_path: Path, main: str, moved: bool, again: bool) -> None:
     text = f"{HEAD}from fit import *\ndevice = 'cuda'\nloader = DataLoader(data)\n{main}\n"
-    for name, each in {"setup.cfg": "", "fit.py": FIT, "main.py": text}.items():
-        (tmp_path / name).write_text(each)
-    file = File(text, "main.py", project=Project().view(tmp_path / "main.py"))
-    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
-    assert bool(file.handovers.to_cuda(loader)) == moved
-    assert bool(file.handovers.in_epochs(loader)) == again
+    assert handed(tmp_path, {"setup.cfg": "", "fit.py": FIT, "main.py": text}, "main.py") == (moved, again)
 
 
 @pytest.mark.parametrize(
@@ -303,12 +307,9 @@ def test_handed_to_another_module(tmp_path: Path, main: str, moved: bool, again:
 )
 def test_given_back_to_another_module(tmp_path: Path, given: str, main: str, moved: bool, again: bool) -> None:
     text = f"{HEAD}def get():\n    loader = DataLoader(data)\n    {given}\n"
-    for name, each in {"setup.cfg": "", "sets.py": text, "main.py": f"from sets import get\n{main}\n"}.items():
-        (tmp_path / name).write_text(each)
-    file = File(text, "sets.py", project=Project().view(tmp_path / "sets.py"))
-    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
-    assert bool(file.handovers.to_cuda(loader)) == moved
-    assert bool(file.handovers.in_epochs(loader)) == again
+    assert handed(
+        tmp_path, {"setup.cfg": "", "sets.py": text, "main.py": f"from sets import get\n{main}\n"}, "sets.py"
+    ) == (moved, again)
 
 
 @pytest.mark.parametrize(
@@ -332,12 +333,10 @@ def fit(model, batches, args):
         for x in batches: model(x.to(args.device))
 """
     main = f"from sets import get\nfrom fit import fit, score\nargs.device = 'cuda'\nloader = get()\n{main}\n"
-    for name, each in {"setup.cfg": "", "sets.py": text, "fit.py": fit, "main.py": main}.items():
-        (tmp_path / name).write_text(each)
-    file = File(text, "sets.py", project=Project().view(tmp_path / "sets.py"))
-    (loader,) = file.calls.of["torch.utils.data.DataLoader"]
-    assert bool(file.handovers.to_cuda(loader)) == moved
-    assert bool(file.handovers.in_epochs(loader)) == again
+    assert handed(tmp_path, {"setup.cfg": "", "sets.py": text, "fit.py": fit, "main.py": main}, "sets.py") == (
+        moved,
+        again,
+    )
 
 
 @pytest.mark.parametrize(
